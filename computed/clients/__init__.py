@@ -1,0 +1,1 @@
+"""Calls out: one module per service that the agent speaks to."""

@@ -1,0 +1,1 @@
+"""What the agent announces: versioned and legacy notifications."""

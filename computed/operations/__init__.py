@@ -1,0 +1,1 @@
+"""Recipes: one module per user's verb, with all its legs in the order they happen."""

@@ -1,0 +1,1 @@
+"""Ingredients shared by operations; each does one thing and pushes its own undo."""

@@ -1,0 +1,1 @@
+"""The hypervisors: one driver port, and the drivers behind it."""

@@ -1,0 +1,63 @@
+"""What a driver says of its host: nodes, resources, inventories, traits, facts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from computed.virt.specs import Inventory, LifecycleEvent, NodeResources
+
+
+class HostPort(ABC):
+    """The host side of a driver.
+
+    Every method may raise `errors.HypervisorUnavailable`: the answer is then unknown, and unknown is
+    never "none". An answer that is returned is complete.
+    """
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Mapping[str, bool]:
+        """Capability flags by nova's name (`supports_multiattach`, ...), contract virt_driver.json."""
+
+    @abstractmethod
+    def init_host(self, host: str) -> None:
+        """Make the driver ready on `host`; called once at start, before anything else."""
+
+    @abstractmethod
+    def cleanup_host(self, host: str) -> None:
+        """Let go of everything at shutdown; guests keep running."""
+
+    @abstractmethod
+    def node_uuids(self) -> dict[str, str]:
+        """Node names of this host → compute node uuid; complete, or an error."""
+
+    @abstractmethod
+    def node_resources(self, node: str) -> NodeResources:
+        """The totals and facts of one node."""
+
+    @abstractmethod
+    def node_inventories(self, node: str) -> dict[str, dict[str, Inventory]]:
+        """Provider name → resource class → inventory. The node's own name is the root provider; other
+        names are its children. Totals only: ratios and reserved amounts come from the configuration."""
+
+    @abstractmethod
+    def node_traits(self, node: str) -> frozenset[str]:
+        """Traits of the root provider that follow from capabilities and hardware."""
+
+    @abstractmethod
+    def host_ip(self) -> str:
+        """The address other hosts reach this one by."""
+
+    @abstractmethod
+    def host_uptime(self) -> str:
+        """Text in the form of uptime(1)."""
+
+    @abstractmethod
+    def on_lifecycle_event(self, callback: Callable[[LifecycleEvent], None] | None) -> None:
+        """Register who is told of events; None unregisters."""
+
+    def volume_connector(self, instance: Any) -> dict[str, Any]:
+        """Connector facts for the block storage service (ip, host, initiator...)."""
+        raise NotImplementedError

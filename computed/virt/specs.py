@@ -1,0 +1,99 @@
+"""What a guest is made of, as frozen data that a driver turns into a running machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpec:
+    """One disk of a guest.
+
+    `source` is image, blank, swap or volume; `size_gib` is None when the source decides; `device_name` is
+    what the guest is told (`/dev/sda`); `boot_index` 0 is the root disk, None never boots.
+    """
+
+    source: str
+    device_name: str | None
+    size_gib: int | None
+    boot_index: int | None = None
+    guest_format: str | None = None
+    disk_bus: str | None = None
+    device_type: str = "disk"
+    image_id: str | None = None
+    volume_id: str | None = None
+    tag: str | None = None
+    connection_info: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """Everything a driver needs to make a guest; secrets never show in its repr."""
+
+    instance: Any  # objects.Instance
+    image_meta: Any  # objects.ImageMeta
+    network_info: Any  # objects.network_model.NetworkInfo
+    disks: tuple[DiskSpec, ...] = ()
+    allocations: Mapping[str, Any] = field(default_factory=dict)
+    injected_files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    admin_password: str | None = field(default=None, repr=False)
+    power_on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GuestState:
+    """What the hypervisor says of one guest now: power state code (states.PowerState) and its id there."""
+
+    uuid: str
+    power_state: int
+    hypervisor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResources:
+    """What one node has, before anybody uses it (the compute node record is made of this).
+
+    Sizes: `memory_mib`, `disk_gib`, `vcpus` are totals; `*_used` are what the hypervisor itself reports
+    as taken outside of our ledger. `cpu_info` is JSON text as it goes on the wire.
+    """
+
+    hypervisor_hostname: str
+    uuid: str | None
+    hypervisor_type: str
+    hypervisor_version: int
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    cpu_info: str
+    supported_instances: tuple[tuple[str, str, str], ...]
+    vcpus_used: int = 0
+    memory_mib_used: int = 0
+    disk_gib_used: int = 0
+    disk_available_least: int | None = None
+    numa_topology: str | None = None
+    pci_devices: tuple[Mapping[str, Any], ...] = ()
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One resource class of one provider, in the units of placement."""
+
+    total: int
+    reserved: int = 0
+    min_unit: int = 1
+    max_unit: int | None = None  # None: the total
+    step_size: int = 1
+    allocation_ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEvent:
+    """Something happened to a guest that we did not order; `name` as in contract `lifecycle_events`."""
+
+    uuid: str
+    name: str
+    power_state: int
+    timestamp: float
