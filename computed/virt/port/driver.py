@@ -10,4 +10,4 @@ class Driver(HostPort, LifecyclePort, StatePort):
     """One hypervisor. Later verbs add their own small ports beside these (snapshots, migration, consoles)."""
 
     vif_plug_events = False
-    """Whether `spawn` plugs interfaces whose plugging neutron reports (so that a build should wait for it)."""
+    """Whether `spawn` plugs interfaces whose plugging neutron reports (a build then waits for it)."""
