@@ -1,0 +1,33 @@
+"""Errors of our own that stay inside this process; what leaves it is one of the wire classes."""
+
+
+class ComputedError(Exception):
+    """The root of the errors that no other service knows."""
+
+
+class ConfigError(ComputedError):
+    """A configuration file or option cannot be used; the text names option, value and file."""
+
+
+class StartRefused(ComputedError):
+    """The agent must not start here: going on could harm instances or records."""
+
+
+class ConductorUnavailable(ComputedError):
+    """No answer from the conductor: the broker is lost or nobody listens."""
+
+
+class ConductorTimeout(ConductorUnavailable):
+    """The conductor was asked and did not answer in time; whether it acted is not known."""
+
+
+class ReadIncomplete(ComputedError):
+    """The host was read only in part: what is missing from the answer is unknown, not gone."""
+
+
+class ClaimError(ComputedError):
+    """The ledger was used wrongly: a claim taken twice, or released without being held."""
+
+
+class ShuttingDown(ComputedError):
+    """The agent drains and takes no new work."""
