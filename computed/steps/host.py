@@ -1,0 +1,52 @@
+"""ComputeHost: everything that an operation may use, handed to it as one value."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from computed.lib.locks import KeyedLocks
+from computed.steps.events import ExternalEvents
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+    from computed.clients.compute_task import ComputeTaskClient  # type: ignore[import-not-found]
+    from computed.clients.images import ImageService
+    from computed.clients.network import NetworkService
+    from computed.clients.placement import PlacementClient  # type: ignore[import-not-found]
+    from computed.clients.scheduler import SchedulerClient  # type: ignore[import-not-found]
+    from computed.notifications.notifier import Notifier  # type: ignore[import-not-found]
+    from computed.resources.tracker import ResourceTracker  # type: ignore[import-not-found]
+    from computed.virt.port import Driver
+
+
+@dataclass(frozen=True)
+class ComputeHost:
+    """One compute service: its name, options, hypervisor, ledger and the services it speaks to.
+
+    Built once, in cmd/ or embedded/; operations, periodic tasks and the guards get it as their first
+    argument and keep nothing of their own between calls.
+    """
+
+    name: str
+    conf: cfg.ConfigOpts
+    driver: Driver
+    tracker: ResourceTracker
+    network: NetworkService
+    images: ImageService
+    placement: PlacementClient
+    compute_tasks: ComputeTaskClient
+    scheduler: SchedulerClient
+    notifier: Notifier
+    events: ExternalEvents = field(default_factory=ExternalEvents)
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    build_slots: AbstractContextManager[Any] = field(init=False)
+    """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
+
+    def __post_init__(self) -> None:
+        limit = self.conf.max_concurrent_builds
+        slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
+        object.__setattr__(self, "build_slots", slots)
