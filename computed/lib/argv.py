@@ -1,0 +1,14 @@
+"""Reads single options from a command line before a parser exists that knows them all."""
+
+from collections.abc import Iterator, Sequence
+
+
+def option_values(argv: Sequence[str], option: str) -> Iterator[str]:
+    """Every value given for ``option`` (with its dashes), as ``--option VALUE`` or ``--option=VALUE``."""
+    previous = ""
+    for argument in argv:
+        if previous == option:
+            yield argument
+        elif argument.startswith(f"{option}="):
+            yield argument.partition("=")[2]
+        previous = "" if previous == option else argument
