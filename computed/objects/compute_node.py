@@ -1,0 +1,125 @@
+"""Compute nodes: what a hypervisor offers and has given away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from computed.objects import fields
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+
+
+@register
+class ComputeNode(Persistent, ComputedObject):
+    VERSION = "1.19"
+    fields = {
+        "cpu_allocation_ratio": fields.FloatField(),
+        "cpu_info": fields.StringField(nullable=True),
+        "current_workload": fields.IntegerField(nullable=True),
+        "disk_allocation_ratio": fields.FloatField(),
+        "disk_available_least": fields.IntegerField(nullable=True),
+        "free_disk_gb": fields.IntegerField(nullable=True),
+        "free_ram_mb": fields.IntegerField(nullable=True),
+        "host": fields.StringField(nullable=True),
+        "host_ip": fields.IPAddressField(nullable=True),
+        "hypervisor_hostname": fields.StringField(nullable=True),
+        "hypervisor_type": fields.StringField(),
+        "hypervisor_version": fields.IntegerField(),
+        "id": fields.IntegerField(read_only=True),
+        "local_gb": fields.IntegerField(),
+        "local_gb_used": fields.IntegerField(),
+        "mapped": fields.IntegerField(),
+        "memory_mb": fields.IntegerField(),
+        "memory_mb_used": fields.IntegerField(),
+        "metrics": fields.StringField(nullable=True),
+        "numa_topology": fields.StringField(nullable=True),
+        "pci_device_pools": fields.ObjectField("PciDevicePoolList", nullable=True),
+        "ram_allocation_ratio": fields.FloatField(),
+        "running_vms": fields.IntegerField(nullable=True),
+        "service_id": fields.IntegerField(nullable=True),
+        "stats": fields.DictOfNullableStringsField(nullable=True),
+        "supported_hv_specs": fields.ListOfObjectsField("HVSpec"),
+        "uuid": fields.UUIDField(read_only=True),
+        "vcpus": fields.IntegerField(),
+        "vcpus_used": fields.IntegerField(),
+    }
+
+    @remotable
+    def create(self) -> None: ...
+
+    @remotable
+    def destroy(self) -> None: ...
+
+    @classmethod
+    @remotable
+    def get_by_host_and_nodename(cls, context: Any, host: Any, nodename: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_id(cls, context: Any, compute_id: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_nodename(cls, context: Any, hypervisor_hostname: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_service_id(cls, context: Any, service_id: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_uuid(cls, context: Any, compute_uuid: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_first_node_by_host_for_old_compat(
+        cls, context: Any, host: Any, use_slave: Any = False
+    ) -> Any: ...
+
+    @remotable
+    def save(self, prune_stats: Any = False) -> None: ...
+
+
+@register
+class ComputeNodeList(ObjectList):
+    VERSION = "1.17"
+    fields = {
+        "objects": fields.ListOfObjectsField("ComputeNode"),
+    }
+
+    @classmethod
+    @remotable
+    def _get_by_service(cls, context: Any, service_id: Any, use_slave: Any = False) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_all(cls, context: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_all_by_host(cls, context: Any, host: Any, use_slave: Any = False) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_all_by_not_mapped(cls, context: Any, mapped_less_than: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_all_by_uuids(cls, context: Any, compute_uuids: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_hypervisor(cls, context: Any, hypervisor_match: Any) -> Any: ...
+
+    @classmethod
+    @remotable
+    def get_by_pagination(cls, context: Any, limit: Any = None, marker: Any = None) -> Any: ...
+
+
+@register
+class HVSpec(ComputedObject):
+    VERSION = "1.2"
+    fields = {
+        "arch": fields.ArchitectureField(),
+        "hv_type": fields.HVTypeField(),
+        "vm_mode": fields.VMModeField(),
+    }
