@@ -33,6 +33,11 @@ class HostPort(ABC):
     def node_uuids(self) -> dict[str, str]:
         """Node names of this host → compute node uuid; complete, or an error."""
 
+    def adopt_node(self, node: str, node_uuid: str) -> None:
+        """Take the identity that the records have for `node`. Only a driver whose nodes have no identity
+        of their own can; for the others a node of another uuid is another node: NotImplementedError."""
+        raise NotImplementedError
+
     @abstractmethod
     def node_resources(self, node: str) -> NodeResources:
         """The totals and facts of one node."""
