@@ -136,6 +136,7 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         key = name.upper().replace("-", "_")
         text = value.decode() if isinstance(value, bytes) else value
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
+    environ.setdefault("HTTP_HOST", url.netloc)
     environ.setdefault("CONTENT_LENGTH", str(len(body)))
     return environ
 
