@@ -112,9 +112,9 @@ class WsgiTransport(BaseAdapter):
 
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     url = urlsplit(str(request.url))
-    body = request.body or b""
-    if isinstance(body, str):
-        body = body.encode()
+    sent = request.body
+    # Our client sends JSON, which requests has made text or bytes of: never a file or an iterator.
+    body = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",

@@ -19,7 +19,9 @@ class Requests(list):
 
     def by_kind(self):
         """Method and path without identifiers, e.g. "PUT inventories"."""
-        return [f"{method} {path.rsplit('/', 1)[-1] if path.count('/') > 2 else path}" for method, path in self]
+        return [
+            f"{method} {path.rsplit('/', 1)[-1] if path.count('/') > 2 else path}" for method, path in self
+        ]
 
 
 @pytest.fixture(scope="session")

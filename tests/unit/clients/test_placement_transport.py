@@ -23,7 +23,7 @@ class Adapter:
         self.sent.append((method, path, kwargs))
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return SimpleNamespace(status_code=self.outcome, text="x", json=lambda: {})
+        return SimpleNamespace(status_code=self.outcome, text="x", json=dict)
 
 
 @pytest.mark.parametrize(
