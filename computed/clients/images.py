@@ -14,3 +14,6 @@ class ImageService(Protocol):
 
     def download(self, context: Any, image_id: str) -> Iterator[bytes]:
         """The bytes of one image, in chunks."""
+
+    def delete(self, context: Any, image_id: str) -> None:
+        """Remove one image; raises ImageNotFound, ImageNotAuthorized, GlanceConnectionFailed."""

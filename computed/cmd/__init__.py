@@ -1,1 +1,0 @@
-"""Entry points: the only place that wires the parts together."""

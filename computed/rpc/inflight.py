@@ -1,0 +1,55 @@
+"""Which RPC messages have been received and are not finished, so that a shutdown can wait for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class InFlight:
+    """Counts messages from their receipt (the broker has forgotten them then) to the end of their work."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._counts: Counter[str] = Counter()
+
+    def begin(self, method: str) -> None:
+        """A message that calls `method` has been received, or work for it been handed to another thread."""
+        with self._changed:
+            self._counts[method] += 1
+
+    def end(self, method: str) -> None:
+        """What `begin` announced is finished."""
+        with self._changed:
+            self._counts[method] -= 1
+            if self._counts[method] <= 0:
+                del self._counts[method]
+            self._changed.notify_all()
+
+    @contextmanager
+    def track(self, method: str) -> Iterator[None]:
+        """`begin` and, however the block ends, `end`."""
+        self.begin(method)
+        try:
+            yield
+        finally:
+            self.end(method)
+
+    def counts(self) -> dict[str, int]:
+        """Method → how many messages of it are not finished."""
+        with self._changed:
+            return dict(self._counts)
+
+    def wait_idle(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is in flight; False when the time is up before that."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._changed:
+            while self._counts:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            return True
