@@ -10,6 +10,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     listed: dict[str, list[cfg.Opt]] = {section.GROUP: list(section.OPTS) for section in SECTIONS}
     for group in identity.IDENTITIES:
         listed.setdefault(group, []).extend(identity.declared(group))
-    listed[mdev.group_name("TYPE")] = mdev.options("TYPE")
-    listed[neutron_physnet.group_name("NAME")] = list(neutron_physnet.OPTS)
+    listed[mdev.group_name("TYPE").lower()] = mdev.options("TYPE")
+    listed[neutron_physnet.group_name("NAME").lower()] = list(neutron_physnet.OPTS)
     return sorted(listed.items(), key=lambda item: (item[0] != "DEFAULT", item[0]))

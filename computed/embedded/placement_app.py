@@ -112,9 +112,9 @@ class WsgiTransport(BaseAdapter):
 
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     url = urlsplit(str(request.url))
-    body = request.body or b""
-    if isinstance(body, str):
-        body = body.encode()
+    sent = request.body
+    # Our client sends JSON, which requests has made text or bytes of: never a file or an iterator.
+    body = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
@@ -136,6 +136,7 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         key = name.upper().replace("-", "_")
         text = value.decode() if isinstance(value, bytes) else value
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
+    environ.setdefault("HTTP_HOST", url.netloc)
     environ.setdefault("CONTENT_LENGTH", str(len(body)))
     return environ
 
@@ -168,7 +169,9 @@ def mount(
     return transport
 
 
-def placement_adapter(app: WsgiApp, *, url: str = LOCAL_URL, on_request: RequestHook | None = None) -> Any:
+def placement_adapter(
+    app: WsgiApp, *, url: str = LOCAL_URL, on_request: RequestHook | None = None
+) -> Any:
     """A keystoneauth1 Adapter on `app`, with the rights of an administrator: what PlacementClient wants."""
     from keystoneauth1 import session as keystone_session
     from keystoneauth1 import token_endpoint

@@ -40,7 +40,8 @@ class InvalidMigrationState(Invalid):
 
 class LiveMigrationNotSubmitted(NovaException):
     msg_fmt = (
-        "Live migration %(migration_uuid)s of instance %(instance_uuid)s never reached the head of the queue."
+        "Live migration %(migration_uuid)s of instance %(instance_uuid)s never reached the head of the "
+        "queue."
     )
 
 

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from computed.states import TaskState, VmState
+
 MIB_PER_GIB = 1024
 
 _IO_HEAVY_TASKS = frozenset(
     {
-        "resize_migrating",
-        "rebuilding",
-        "resize_prep",
-        "image_snapshot",
-        "image_backup",
-        "rescuing",
-        "unshelving",
+        TaskState.RESIZE_MIGRATING,
+        TaskState.REBUILDING,
+        TaskState.RESIZE_PREP,
+        TaskState.IMAGE_SNAPSHOT,
+        TaskState.IMAGE_BACKUP,
+        TaskState.RESCUING,
+        TaskState.UNSHELVING,
     }
 )
 
@@ -77,16 +79,6 @@ class InstanceState:
         return cls(instance.vm_state, instance.task_state, instance.os_type, instance.project_id)
 
 
-def holds_resources(vm_state: str | None, task_state: str | None) -> bool:
-    """Whether an instance in these states takes anything of its host.
-
-    A deleted instance does not, nor does one that is shelved away, unless it is just being unshelved here.
-    """
-    if vm_state == "deleted":
-        return False
-    return vm_state != "shelved_offloaded" or task_state == "spawning"
-
-
 class Tally:
     """How many instances are in each state; kept up in constant time, equal to a fresh count.
 
@@ -115,7 +107,7 @@ class Tally:
             self._counts[key] += by
             if not self._counts[key]:
                 del self._counts[key]
-        self._io_heavy += by * ((state.vm_state == "building") + (state.task_state in _IO_HEAVY_TASKS))
+        self._io_heavy += by * ((state.vm_state == VmState.BUILDING) + (state.task_state in _IO_HEAVY_TASKS))
         self._busy += by * (state.task_state is not None)
 
     @property

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computed.resources.usage import InstanceState, Tally, Usage, flavor_usage, holds_resources
+from computed.resources.usage import InstanceState, Tally, Usage, flavor_usage
 
 
 def flavor(vcpus=1, memory_mb=512, root_gb=10, ephemeral_gb=0, swap=0):
@@ -31,25 +31,6 @@ def flavor(vcpus=1, memory_mb=512, root_gb=10, ephemeral_gb=0, swap=0):
 )
 def test_flavor_usage(of, volume_backed, expected):
     assert flavor_usage(of, volume_backed=volume_backed) == expected
-
-
-@pytest.mark.parametrize(
-    ("vm_state", "task_state", "expected"),
-    [
-        ("active", None, True),
-        ("error", None, True),
-        ("building", "spawning", True),
-        ("soft-delete", None, True),
-        ("shelved", None, True),
-        ("shelved_offloaded", None, False),
-        ("shelved_offloaded", "unshelving", False),
-        ("shelved_offloaded", "spawning", True),
-        ("deleted", None, False),
-        ("deleted", "spawning", False),
-    ],
-)
-def test_who_holds_resources(vm_state, task_state, expected):
-    assert holds_resources(vm_state, task_state) is expected
 
 
 def state(vm_state="active", task_state=None, os_type=None, project_id="p1"):
