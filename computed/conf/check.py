@@ -25,9 +25,10 @@ class Setting:
 
 @dataclass
 class Findings:
-    """``errors`` keep the agent from starting, ``retired`` are names without effect."""
+    """``errors`` are wrong values, ``unknown`` names that nobody reads, ``retired`` those nova once read."""
 
     errors: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
 
 
@@ -71,7 +72,7 @@ def check(conf: cfg.ConfigOpts, settings: Iterable[Setting], *, is_read: bool = 
         if found is not None:
             last[found.group, found.option.dest] = (found, setting)
         elif section not in table and not known.is_open_section(section):
-            findings.errors.append(_unknown_section(setting, table))
+            findings.unknown.append(_unknown_section(setting, table))
         elif not _is_accepted(section, name):
             _note_unknown(findings, setting, table[section])
     for found, setting in last.values():
@@ -123,7 +124,7 @@ def _note_unknown(findings: Findings, setting: Setting, siblings: Mapping[str, _
     if known.is_retired(_normal(setting.section), _normal(setting.name)):
         findings.retired.append(str(setting))
         return
-    findings.errors.append(f"{setting}: no such option{_suggestion(_normal(setting.name), siblings)}")
+    findings.unknown.append(f"{setting}: no such option{_suggestion(_normal(setting.name), siblings)}")
 
 
 def _unknown_section(setting: Setting, table: Mapping[str, object]) -> str:

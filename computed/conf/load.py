@@ -36,10 +36,13 @@ def load(argv: Sequence[str], conf: cfg.ConfigOpts) -> None:
     if is_read:
         _register_dynamic(conf)
     findings = check.check(conf, settings, is_read=is_read)
-    if findings.errors:
-        raise ConfigError("\n".join(findings.errors))
+    # With a wrong value anywhere the file is refused, so unknown_options itself can be read after that.
+    if findings.errors or (findings.unknown and conf.unknown_options == "refuse"):
+        raise ConfigError("\n".join(findings.unknown + findings.errors))
     if not is_read:
         raise ConfigError("the command line sets a wrong value")
+    for unknown in findings.unknown:
+        LOG.warning("%s; ignored as [DEFAULT] unknown_options says", unknown)
     for retired in findings.retired:
         LOG.warning("%s has had no effect for several releases and can go", retired)
 

@@ -12,7 +12,7 @@ from computed.conf.opts import list_opts
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts" / "config.json").read_text())
 OURS = {"alone", "fake"}
-OURS_IN_DEFAULT = {"graceful_shutdown_timeout"}
+OURS_IN_DEFAULT = {"graceful_shutdown_timeout", "unknown_options"}
 # castellan registers it when a key manager is used.
 LIBRARY = {("key_manager", "backend")}
 DYNAMIC = {"mdev_MDEVTYPE": "mdev_TYPE", "neutron_physnet_PHYSNET": "neutron_physnet_NAME"}

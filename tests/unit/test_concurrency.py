@@ -1,12 +1,13 @@
 """Which concurrency backend is chosen before anything is imported."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from computed.cmd.concurrency import peek_concurrency_backend
+from computed.cmd.concurrency import ENVIRONMENT, EVENTLET, peek_concurrency_backend
 
 
 def _write(path: Path, text: str) -> str:
@@ -86,6 +87,11 @@ def test_the_environment_wins(tmp_path: Path, environ: dict[str, str], expected:
     opposite = "eventlet" if expected == "threading" else "threading"
     path = _write(tmp_path / "a.conf", f"[DEFAULT]\nconcurrency_backend = {opposite}\n")
     assert peek_concurrency_backend(["--config-file", path], environ) == expected
+
+
+def test_this_very_run_is_green_if_it_says_so() -> None:
+    patched = "eventlet" in sys.modules and sys.modules["eventlet"].patcher.is_monkey_patched("thread")
+    assert patched is (os.environ.get(ENVIRONMENT) == EVENTLET)
 
 
 def test_looking_imports_nothing_that_must_be_patched() -> None:

@@ -99,6 +99,7 @@ def test_what_has_no_effect_any_more_is_said(
         ("neutron_tunnel", "numa_nodes = left", ["[neutron_tunnel] numa_nodes", "'left'"]),
         ("vnc", "novncproxy_port = 70000", ["[vnc] novncproxy_port", "'70000'"]),
         ("DEFAULT", "use_journal = perhaps", ["use_journal", "'perhaps'"]),
+        ("DEFAULT", "unknown_options = shrug", ["unknown_options", "'shrug'"]),
     ],
 )
 def test_a_mistake_names_option_value_and_file(
@@ -114,6 +115,20 @@ def test_a_mistake_names_option_value_and_file(
 def test_all_mistakes_are_named_at_once(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     message = _refusal(conf, tmp_path, "[DEFAULT]\nhosst = x\nreport_interval = often\n[compute]\nnope = 1\n")
     assert len(message.splitlines()) == 3
+
+
+def test_unknown_options_can_be_let_pass(
+    conf: cfg.ConfigOpts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lenient = "[DEFAULT]\nunknown_options = warn\nhosst = x\n[libvrt]\nvirt_type = kvm\n"
+    _load(conf, tmp_path, lenient)
+    assert [m for m in caplog.messages if "hosst" in m]
+    assert [m for m in caplog.messages if "[libvrt]" in m]
+
+
+def test_wrong_values_are_refused_even_then(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    message = _refusal(conf, tmp_path, "[DEFAULT]\nunknown_options = warn\nreport_interval = often\n")
+    assert "report_interval" in message
 
 
 def test_a_value_that_a_later_file_replaces_is_no_mistake(conf: cfg.ConfigOpts, tmp_path: Path) -> None:

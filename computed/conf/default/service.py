@@ -65,6 +65,12 @@ OPTS = [
         min=0,
         help="Seconds that work in flight may take to finish when the service stops.",
     ),
+    cfg.StrOpt(
+        "unknown_options",
+        default="refuse",
+        choices=["refuse", "warn"],
+        help="What to do about sections and options in the files that nobody reads. Our own option.",
+    ),
     cfg.IntOpt(
         "graceful_shutdown_timeout",
         default=180,
