@@ -8,6 +8,7 @@ import pytest
 from oslo_config import cfg, types
 
 from computed.conf import identity, known, mdev, neutron_physnet, register_all
+from computed.conf.load import load
 from computed.conf.opts import list_opts
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts" / "config.json").read_text())
@@ -125,3 +126,11 @@ def test_every_option_has_a_help_text_of_one_sentence() -> None:
     for group, options in list_opts():
         for option in options:
             assert option.help and option.help.endswith("."), f"[{group}] {option.name}"
+
+
+def test_the_file_of_a_stock_libvirt_compute_is_accepted_as_it_is() -> None:
+    conf = cfg.ConfigOpts()
+    load(["--config-file", str(Path(__file__).parent / "facts" / "stock-compute.conf")], conf)
+    assert (conf.host, conf.libvirt.cpu_models, conf.vnc.enabled) == ("host1", ["Nehalem"], True)
+    identity.register(conf, "placement")
+    assert (conf.placement.region_name, conf.placement.valid_interfaces) == ("RegionOne", ["public"])
