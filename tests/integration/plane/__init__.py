@@ -1,0 +1,1 @@
+"""A private control plane on loopback: MariaDB, RabbitMQ, keystone, glance, placement, neutron, nova."""

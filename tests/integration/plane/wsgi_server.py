@@ -1,0 +1,33 @@
+"""Serves one WSGI application on loopback; runs in the control plane's own virtual environment.
+
+Usage: wsgi_server.py NAME MODULE PORT THREADS
+"""
+
+import importlib
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    name, module, port, threads = sys.argv[1:]
+    # The services parse sys.argv as their own command line.
+    sys.argv = [name]
+    # Waitress would finish what it has at hand; the plane's end need not wait for that.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    application = importlib.import_module(module).application
+    import waitress  # type: ignore
+
+    waitress.serve(
+        application,
+        host="127.0.0.1",
+        port=int(port),
+        threads=int(threads),
+        ident=name,
+        channel_timeout=120,
+        clear_untrusted_proxy_headers=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
