@@ -43,8 +43,10 @@ class RequestContext(oslo_context.RequestContext):
             raise ValueError(f"read_deleted must be no, yes or only, not {read_deleted!r}")
         self.read_deleted = read_deleted
         self.remote_address = remote_address
-        self.timestamp = timeutils.parse_strtime(timestamp) if isinstance(timestamp, str) else timestamp
-        self.timestamp = self.timestamp or timeutils.utcnow()
+        if isinstance(timestamp, str):
+            # Microseconds may be missing and an offset present: not only computes write contexts.
+            timestamp = timeutils.normalize_time(timeutils.parse_isotime(timestamp))
+        self.timestamp = timestamp or timeutils.utcnow()
         self.quota_class = quota_class
         self.service_catalog = [dict(s) for s in service_catalog or () if s.get("type") in CATALOG_TYPES]
         self.user_auth_plugin = user_auth_plugin

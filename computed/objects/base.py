@@ -1,85 +1,21 @@
-"""The base of every word on the wire: namespace, change tracking, remotables and the serializer."""
+"""The base of every word on the wire: namespace, change tracking, defaults and the serializer."""
 
 from __future__ import annotations
 
-import datetime
-import functools
-import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
+import copy
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, ClassVar
 
 from oslo_versionedobjects import base as ovo
-from oslo_versionedobjects import exception as ovo_exc
 from oslo_versionedobjects import fields as ovo_fields
 
+from computed.errors import OrphanedObjectError
 from computed.objects import fields
+from computed.objects.remote import NoConductor
 
 register = ovo.VersionedObjectRegistry.register
-obj_tree_versions = ovo.obj_tree_get_versions
-
-
-def remotable(fn: Callable[..., Any]) -> Any:
-    """Declare a method that the conductor carries out.
-
-    The body of `fn` is never run. Its annotations are dropped at run time: the fingerprint of an
-    object covers the signatures of its remotables, and the contract's know no annotations.
-    """
-    fn.__annotations__.clear()
-    return ovo.remotable(fn)
-
-
-def serialize_args(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Make text of dates and exceptions among the arguments of a class method; stands above `remotable`."""
-
-    @functools.wraps(method)
-    def call(cls: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
-        return method(
-            cls,
-            context,
-            *(as_text("", arg) for arg in args),
-            **{name: as_text(name, arg) for name, arg in kwargs.items()},
-        )
-
-    return call
-
-
-def as_text(name: str, value: Any) -> Any:
-    """One argument as the wire wants it (contract objects.json, special_serialisation.serialize_args_*)."""
-    if isinstance(value, datetime.datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    if name == "exc_val" and isinstance(value, BaseException):
-        format_message = getattr(value, "format_message", None)
-        return format_message() if format_message else type(value).__name__
-    if name == "exc_tb" and value is not None and not isinstance(value, str):
-        return "".join(traceback.format_tb(value))
-    return value
-
-
-class NoConductor(ovo.VersionedObjectIndirectionAPI):
-    """Stands in until a conductor is connected: a remotable called without one is a mistake of ours."""
-
-    def _refuse(self, objname: str, objmethod: str) -> Any:
-        raise ovo_exc.OrphanedObjectError(objtype=objname, method=objmethod)
-
-    def object_action(
-        self, context: Any, objinst: Any, objmethod: str, args: Any, kwargs: Any
-    ) -> tuple[dict[str, Any], Any]:
-        """Refuse the action on an instance."""
-        return self._refuse(objinst.obj_name(), objmethod)  # type: ignore[no-any-return]
-
-    def object_class_action_versions(
-        self, context: Any, objname: str, objmethod: str, object_versions: Any, args: Any, kwargs: Any
-    ) -> Any:
-        """Refuse the action on a class."""
-        return self._refuse(objname, objmethod)
-
-    def object_backport_versions(self, context: Any, objinst: Any, object_versions: Any) -> Any:
-        """Refuse: an object newer than ours cannot be read without a conductor."""
-        raise ovo_exc.IncompatibleObjectVersion(
-            objname=objinst["nova_object.name"],
-            objver=objinst["nova_object.version"],
-            supported=object_versions.get(objinst["nova_object.name"], "none"),
-        )
+field_holder = ovo.VersionedObjectRegistry.objectify
+"""For a class that only serves as base of registered ones: gives it its fields, registers nothing."""
 
 
 class ComputedObject(ovo.VersionedObject):
@@ -89,8 +25,65 @@ class ComputedObject(ovo.VersionedObject):
     OBJ_PROJECT_NAMESPACE = "nova"
     indirection_api: Any = NoConductor()
 
-    LAZY_DEFAULTS: Mapping[str, Any] = {}
+    LAZY_DEFAULTS: ClassVar[Mapping[str, Any]] = {}
     """Fields that older senders leave out, and what they then mean: a value or how to make one."""
+
+    CHANGED_IN_PLACE: ClassVar[tuple[str, ...]] = ()
+    """Dictionaries and lists that may change without an assignment; compared with what they were."""
+
+    SAVED_ALONG: ClassVar[tuple[str, ...]] = ()
+    """Nested objects that `save` stores together with this one."""
+
+    def __init__(self, context: Any = None, **values: Any) -> None:
+        self._as_loaded: dict[str, Any] = {}
+        super().__init__(context, **values)
+
+    @classmethod
+    def _obj_from_primitive(cls, context: Any, objver: str, primitive: dict[str, Any]) -> Any:
+        read = super()._obj_from_primitive(context, objver, primitive)
+        read._remember(cls.CHANGED_IN_PLACE)
+        return read
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        clone = super().__deepcopy__(memo)
+        clone._as_loaded = {name: copy.copy(value) for name, value in self._as_loaded.items()}
+        return clone
+
+    def _remember(self, names: Iterable[str]) -> None:
+        for name in names:
+            if self.obj_attr_is_set(name):
+                value = getattr(self, name)
+                self._as_loaded[name] = dict(value) if isinstance(value, dict) else list(value or ())
+
+    def obj_what_changed(self) -> set[str]:
+        """Names of fields that were assigned, changed in place, or hold an object that changed."""
+        changed: set[str] = super().obj_what_changed()
+        for name, before in self._as_loaded.items():
+            if self.obj_attr_is_set(name) and (getattr(self, name) or type(before)()) != before:
+                changed.add(name)
+        return changed
+
+    def obj_reset_changes(self, fields: Collection[str] | None = None, recursive: bool = False) -> None:
+        """Forget changes of `fields` (None: all), also those made in place."""
+        super().obj_reset_changes(fields, recursive=recursive)
+        self._remember(name for name in self.CHANGED_IN_PLACE if not fields or name in fields)
+
+    def obj_take_over(self, updates: Mapping[str, Any], *, saved: bool = False) -> None:
+        """Become what an action at the conductor made of the object.
+
+        `updates` is the answer to object_action, `saved` says that the action was a save.
+        """
+        still_changed = set(updates.get("obj_what_changed", ()))
+        for name, value in updates.items():
+            if name in self.fields:
+                setattr(self, name, self.fields[name].from_primitive(self, name, value))
+        # What does not come back was stored as it was sent; unforgotten, every later save would resend it.
+        for name in set(self.SAVED_ALONG if saved else ()) - set(updates) - still_changed:
+            nested = getattr(self, name) if self.obj_attr_is_set(name) else None
+            if nested is not None:
+                nested.obj_reset_changes(recursive=True)
+        self.obj_reset_changes()
+        self._changed_fields = still_changed
 
     def obj_load_attr(self, attrname: str) -> None:
         """Fill in the default of a field that was left out; raises NotImplementedError when it has none."""
@@ -107,7 +100,7 @@ class ComputedObject(ovo.VersionedObject):
     def obj_context(self) -> Any:
         """The context the object is attached to; raises OrphanedObjectError when there is none."""
         if self._context is None:
-            raise ovo_exc.OrphanedObjectError(objtype=self.obj_name(), method="obj_load_attr")
+            raise OrphanedObjectError(objtype=self.obj_name(), method="obj_load_attr")
         return self._context
 
     def obj_fill(self, other: ComputedObject, names: frozenset[str]) -> None:
@@ -121,8 +114,8 @@ class ComputedObject(ovo.VersionedObject):
 class Ephemeral(ComputedObject):
     """Objects that live in no database: a field that nobody sets has its default."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, context: Any = None, **values: Any) -> None:
+        super().__init__(context, **values)
         self.obj_set_defaults()
 
 
@@ -154,17 +147,16 @@ class ObjectList(ovo.ObjectListBase, ComputedObject):
 
 
 class ComputedObjectSerializer(ovo.VersionedObjectSerializer):
-    """Objects to primitives and back; newer objects go through the conductor's backport."""
+    """Objects to primitives and back; newer objects go through the conductor's backport.
+
+    Raises UnsupportedObjectError for an object or a namespace nobody here knows, and
+    IncompatibleObjectVersion when there is no conductor to bring an object down to our version.
+    """
 
     OBJ_BASE_CLASS = ComputedObject
 
+    def __init__(self) -> None:
+        super().__init__()
+        from computed import objects  # whose modules import this one
 
-def manifest_of(objname: str) -> dict[str, str]:
-    """Our versions of an object and of everything in it, as class-method calls must carry them."""
-    return dict(_manifest(objname))
-
-
-@functools.cache
-def _manifest(objname: str) -> dict[str, str]:
-    versions: dict[str, str] = obj_tree_versions(objname)
-    return versions
+        objects.register_all()

@@ -6,11 +6,14 @@ from typing import Any
 
 from computed import objects
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class BlockDeviceMapping(Persistent, DictCompat, ComputedObject):
+    """One disk or volume of an instance as it is recorded: where it comes from and where it shows up."""
+
     VERSION = "1.21"
     fields = {
         "attachment_id": fields.UUIDField(nullable=True),
@@ -95,6 +98,8 @@ class BlockDeviceMapping(Persistent, DictCompat, ComputedObject):
 
 @register
 class BlockDeviceMappingList(ObjectList):
+    """The disks and volumes of one or more instances."""
+
     VERSION = "1.18"
     fields = {
         "objects": fields.ListOfObjectsField("BlockDeviceMapping"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Timestamped, register, remotable
+from computed.objects.base import ComputedObject, Timestamped, register
+from computed.objects.remote import remotable
 
 
 @register
 class CellMapping(Timestamped, ComputedObject):
+    """A cell: where its database and its message bus are."""
+
     VERSION = "1.1"
     fields = {
         "database_connection": fields.StringField(),

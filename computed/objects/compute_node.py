@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class ComputeNode(Persistent, ComputedObject):
+    """What one hypervisor host has and how much of it is in use."""
+
     VERSION = "1.19"
     fields = {
         "cpu_allocation_ratio": fields.FloatField(),
@@ -42,6 +45,7 @@ class ComputeNode(Persistent, ComputedObject):
         "vcpus": fields.IntegerField(),
         "vcpus_used": fields.IntegerField(),
     }
+    CHANGED_IN_PLACE = ("stats",)
 
     @remotable
     def create(self) -> None: ...
@@ -81,6 +85,8 @@ class ComputeNode(Persistent, ComputedObject):
 
 @register
 class ComputeNodeList(ObjectList):
+    """Compute nodes of one or more hosts."""
+
     VERSION = "1.17"
     fields = {
         "objects": fields.ListOfObjectsField("ComputeNode"),
@@ -117,6 +123,8 @@ class ComputeNodeList(ObjectList):
 
 @register
 class HVSpec(ComputedObject):
+    """A kind of guest that a host can run."""
+
     VERSION = "1.2"
     fields = {
         "arch": fields.ArchitectureField(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Timestamped, register, remotable
+from computed.objects.base import ComputedObject, Timestamped, register
+from computed.objects.remote import remotable
 
 
 @register
 class ConsoleAuthToken(Timestamped, ComputedObject):
+    """Permission to reach an instance's console for a limited time."""
+
     VERSION = "1.3"
     fields = {
         "access_url_base": fields.StringField(nullable=True),

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, register, remotable
+from computed.objects.base import ComputedObject, register
+from computed.objects.remote import remotable
 
 
 @register
 class VirtCPUFeature(ComputedObject):
+    """A CPU flag and what a guest is to do with it."""
+
     VERSION = "1.0"
     fields = {
         "name": fields.StringField(),
         "policy": fields.CPUFeaturePolicyField(nullable=True),
     }
-    LAZY_DEFAULTS = dict.fromkeys("policy")
+    LAZY_DEFAULTS = {"policy": None}
 
 
 @register
 class VirtCPUModel(ComputedObject):
+    """The CPU a guest sees."""
+
     VERSION = "1.0"
     fields = {
         "arch": fields.ArchitectureField(nullable=True),
@@ -30,7 +35,7 @@ class VirtCPUModel(ComputedObject):
         "topology": fields.ObjectField("VirtCPUTopology", nullable=True),
         "vendor": fields.StringField(nullable=True),
     }
-    LAZY_DEFAULTS = dict.fromkeys(("arch", "features", "match", "mode", "model", "topology", "vendor"))
+    LAZY_DEFAULTS = dict.fromkeys(("arch", "match", "mode", "model", "topology", "vendor"))
 
     @classmethod
     @remotable
@@ -39,6 +44,8 @@ class VirtCPUModel(ComputedObject):
 
 @register
 class VirtCPUTopology(ComputedObject):
+    """How the CPUs of a guest are divided into sockets, cores and threads."""
+
     VERSION = "1.0"
     fields = {
         "cores": fields.IntegerField(nullable=True, default=1),

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, register, remotable
+from computed.objects.base import ComputedObject, register
+from computed.objects.remote import remotable
 
 
 @register
 class DeviceBus(ComputedObject):
+    """Where on a bus a device of a guest sits; each kind of bus has a subclass."""
+
     VERSION = "1.0"
     fields: dict[str, Any] = {}
 
 
 @register
 class PCIDeviceBus(DeviceBus):
+    """A place on the PCI bus."""
+
     VERSION = "1.0"
     fields = {
         "address": fields.PCIAddressField(),
@@ -24,6 +29,8 @@ class PCIDeviceBus(DeviceBus):
 
 @register
 class USBDeviceBus(DeviceBus):
+    """A place on the USB bus."""
+
     VERSION = "1.0"
     fields = {
         "address": fields.USBAddressField(),
@@ -32,6 +39,8 @@ class USBDeviceBus(DeviceBus):
 
 @register
 class SCSIDeviceBus(DeviceBus):
+    """A place on the SCSI bus."""
+
     VERSION = "1.0"
     fields = {
         "address": fields.SCSIAddressField(),
@@ -40,6 +49,8 @@ class SCSIDeviceBus(DeviceBus):
 
 @register
 class IDEDeviceBus(DeviceBus):
+    """A place on the IDE bus."""
+
     VERSION = "1.0"
     fields = {
         "address": fields.IDEAddressField(),
@@ -48,6 +59,8 @@ class IDEDeviceBus(DeviceBus):
 
 @register
 class XenDeviceBus(DeviceBus):
+    """A place on the bus of a Xen guest."""
+
     VERSION = "1.0"
     fields = {
         "address": fields.XenAddressField(),
@@ -56,6 +69,8 @@ class XenDeviceBus(DeviceBus):
 
 @register
 class DeviceMetadata(ComputedObject):
+    """What the metadata service tells a guest of one of its devices."""
+
     VERSION = "1.0"
     fields = {
         "bus": fields.ObjectField("DeviceBus", subclasses=True),
@@ -65,6 +80,8 @@ class DeviceMetadata(ComputedObject):
 
 @register
 class NetworkInterfaceMetadata(DeviceMetadata):
+    """The metadata of a network interface."""
+
     VERSION = "1.2"
     fields = {
         "mac": fields.MACAddressField(),
@@ -75,6 +92,8 @@ class NetworkInterfaceMetadata(DeviceMetadata):
 
 @register
 class DiskMetadata(DeviceMetadata):
+    """The metadata of a disk."""
+
     VERSION = "1.0"
     fields = {
         "path": fields.StringField(nullable=True),
@@ -84,6 +103,8 @@ class DiskMetadata(DeviceMetadata):
 
 @register
 class ShareMetadata(DeviceMetadata):
+    """The metadata of an attached share."""
+
     VERSION = "1.0"
     fields = {
         "share_id": fields.StringField(nullable=True),
@@ -93,6 +114,8 @@ class ShareMetadata(DeviceMetadata):
 
 @register
 class InstanceDeviceMetadata(ComputedObject):
+    """The metadata of all devices of an instance."""
+
     VERSION = "1.0"
     fields = {
         "devices": fields.ListOfObjectsField("DeviceMetadata", subclasses=True),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from computed.objects import fields
-from computed.objects.base import Ephemeral, register
+from computed.objects.base import ComputedObject, Ephemeral, register
 
 
 @register
-class CpuDiagnostics(Ephemeral):
+class CpuDiagnostics(ComputedObject):
+    """Figures of one CPU: time in nanoseconds, utilisation in percent."""
+
     VERSION = "1.0"
     fields = {
         "id": fields.IntegerField(nullable=True),
@@ -17,7 +19,9 @@ class CpuDiagnostics(Ephemeral):
 
 
 @register
-class DiskDiagnostics(Ephemeral):
+class DiskDiagnostics(ComputedObject):
+    """Figures of one disk."""
+
     VERSION = "1.0"
     fields = {
         "errors_count": fields.IntegerField(nullable=True),
@@ -29,7 +33,9 @@ class DiskDiagnostics(Ephemeral):
 
 
 @register
-class MemoryDiagnostics(Ephemeral):
+class MemoryDiagnostics(ComputedObject):
+    """Figures of the memory, in MiB."""
+
     VERSION = "1.0"
     fields = {
         "maximum": fields.IntegerField(nullable=True),
@@ -38,7 +44,9 @@ class MemoryDiagnostics(Ephemeral):
 
 
 @register
-class NicDiagnostics(Ephemeral):
+class NicDiagnostics(ComputedObject):
+    """Figures of one network interface."""
+
     VERSION = "1.0"
     fields = {
         "mac_address": fields.MACAddressField(nullable=True),
@@ -57,6 +65,8 @@ class NicDiagnostics(Ephemeral):
 
 @register
 class Diagnostics(Ephemeral):
+    """Figures of a running guest in a form that is the same for all drivers."""
+
     VERSION = "1.0"
     fields = {
         "config_drive": fields.BooleanField(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, register, remotable
+from computed.objects.base import ComputedObject, register
+from computed.objects.remote import remotable
 
 
 @register
 class EC2Ids(ComputedObject):
+    """The names that the EC2-compatible metadata uses for an instance and its images."""
+
     VERSION = "1.0"
     fields = {
         "ami_id": fields.StringField(nullable=True, read_only=True),

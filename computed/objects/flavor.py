@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class Flavor(Persistent, DictCompat, ComputedObject):
+    """The size of an instance and what else it is promised."""
+
     VERSION = "1.2"
     fields = {
         "description": fields.StringField(nullable=True),
@@ -28,6 +31,14 @@ class Flavor(Persistent, DictCompat, ComputedObject):
         "vcpu_weight": fields.IntegerField(nullable=True),
         "vcpus": fields.IntegerField(),
     }
+    CHANGED_IN_PLACE = ("extra_specs", "projects")
+
+    def obj_load_attr(self, attrname: str) -> None:
+        """Load the projects that may use the flavor; other fields have defaults or are never left out."""
+        if attrname == "projects":
+            self._load_projects()
+        else:
+            super().obj_load_attr(attrname)
 
     @remotable
     def _load_projects(self) -> Any: ...

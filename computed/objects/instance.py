@@ -1,15 +1,17 @@
-"""Instances, and lists of them."""
+"""Instances: the record that every operation reads and saves."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 from computed import objects
 from computed.conf import CONF
-from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register, remotable
+from computed.errors import ObjectActionError
+from computed.objects import fields, network_model
+from computed.objects.base import ComputedObject, DictCompat, Persistent, register
+from computed.objects.instance_moves import MovingInstance
+from computed.objects.remote import remotable
 
 LOADABLE = frozenset(
     {
@@ -37,11 +39,11 @@ LOADABLE = frozenset(
 )
 """Fields that the conductor joins in only when asked (expected_attrs)."""
 
-_MUTABLE_DICTIONARIES = ("metadata", "system_metadata")
-
 
 @register
-class Instance(Persistent, DictCompat, ComputedObject):
+class Instance(MovingInstance, Persistent, DictCompat, ComputedObject):
+    """A guest as the cloud knows it: the record that every operation reads and saves."""
+
     VERSION = "2.8"
     obj_extra_fields = ["name"]
     fields = {
@@ -116,9 +118,21 @@ class Instance(Persistent, DictCompat, ComputedObject):
         "vm_state": fields.StringField(nullable=True),
     }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._as_loaded: dict[str, dict[str, Any]] = {}
-        super().__init__(*args, **kwargs)
+    CHANGED_IN_PLACE = ("metadata", "system_metadata")
+    SAVED_ALONG = (
+        "device_metadata",
+        "flavor",
+        "info_cache",
+        "keypairs",
+        "migration_context",
+        "new_flavor",
+        "numa_topology",
+        "old_flavor",
+        "pci_requests",
+        "resources",
+        "trusted_certs",
+        "vcpu_model",
+    )
 
     @property
     def name(self) -> str:
@@ -127,47 +141,35 @@ class Instance(Persistent, DictCompat, ComputedObject):
         try:
             return str(template % self.id)
         except TypeError:
-            return str(template % self)
+            pass
+        try:
+            return str(template % {key: self[key] for key in self.fields if self.obj_attr_is_set(key)})
+        except KeyError:
+            return str(self.uuid)
 
     @property
     def image_meta(self) -> Any:
         """Metadata of the image the instance was made from, as its system metadata remembers it."""
         return objects.ImageMeta.from_system_metadata(self.system_metadata, self.image_ref)
 
-    @classmethod
-    def _obj_from_primitive(cls, context: Any, objver: str, primitive: dict[str, Any]) -> Instance:
-        instance: Instance = super()._obj_from_primitive(context, objver, primitive)
-        instance._remember_dictionaries(None)
-        return instance
+    def get_flavor(self, namespace: str | None = None) -> Any:
+        """The flavor now, or with `namespace` "old" or "new" the one at that side of a resize (or None)."""
+        return getattr(self, f"{namespace}_flavor" if namespace else "flavor")
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Instance:
-        clone: Instance = super().__deepcopy__(memo)
-        clone._as_loaded = copy.deepcopy(self._as_loaded)
-        return clone
+    def get_network_info(self) -> network_model.NetworkInfo:
+        """The interfaces as last known; empty when nothing is known."""
+        known = self.info_cache.network_info if self.info_cache else None
+        return network_model.NetworkInfo(known or ())
 
-    def _remember_dictionaries(self, names: Sequence[str] | None) -> None:
-        for name in _MUTABLE_DICTIONARIES:
-            if (names is None or name in names) and self.obj_attr_is_set(name):
-                self._as_loaded[name] = dict(getattr(self, name))
-
-    def obj_reset_changes(self, fields: Sequence[str] | None = None, recursive: bool = False) -> None:
-        """Forget changes, also those made inside the metadata dictionaries."""
-        super().obj_reset_changes(fields, recursive=recursive)
-        self._remember_dictionaries(fields)
-
-    def obj_what_changed(self) -> set[str]:
-        """Names of changed fields; a metadata dictionary changed in place counts."""
-        changed: set[str] = super().obj_what_changed()
-        for name, before in self._as_loaded.items():
-            if self.obj_attr_is_set(name) and getattr(self, name) != before:
-                changed.add(name)
-        return changed
+    def get_bdms(self) -> Any:
+        """The block device mappings, asked for each time."""
+        return objects.BlockDeviceMappingList.get_by_instance_uuid(self.obj_context(), self.uuid)
 
     def obj_load_attr(self, attrname: str) -> None:
         """Fetch a field that was left out of what we were sent; one call, also for a deleted instance.
 
         Raises OrphanedObjectError without a context, NotImplementedError for a field that is never left out,
-        InstanceNotFound.
+        ObjectActionError when the conductor has no value, InstanceNotFound.
         """
         if attrname not in LOADABLE:
             super().obj_load_attr(attrname)
@@ -182,7 +184,13 @@ class Instance(Persistent, DictCompat, ComputedObject):
         context = copy.copy(self.obj_context())
         context.read_deleted = "yes"
         loaded = Instance.get_by_uuid(context, self.uuid, expected_attrs=missing)
+        if "keypairs" in missing and not loaded.obj_attr_is_set("keypairs"):
+            # Instances made before key pairs were stored with them have none.
+            loaded.keypairs = objects.KeyPairList()
         self.obj_fill(loaded, frozenset(missing))
+        for name in missing:
+            if not self.obj_attr_is_set(name):
+                raise ObjectActionError(action="obj_load_attr", reason=f"no {name} came in answer")
 
     @remotable
     def create(self) -> None: ...
@@ -213,94 +221,3 @@ class Instance(Persistent, DictCompat, ComputedObject):
     def save(
         self, expected_vm_state: Any = None, expected_task_state: Any = None, admin_state_reset: Any = False
     ) -> None: ...
-
-
-@register
-class InstanceList(ObjectList):
-    VERSION = "2.6"
-    fields = {
-        "objects": fields.ListOfObjectsField("Instance"),
-    }
-
-    @classmethod
-    @remotable
-    def _get_active_by_window_joined(
-        cls,
-        context: Any,
-        begin: Any,
-        end: Any = None,
-        project_id: Any = None,
-        host: Any = None,
-        expected_attrs: Any = None,
-        use_slave: Any = False,
-        limit: Any = None,
-        marker: Any = None,
-    ) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_all(cls, context: Any, expected_attrs: Any = None) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_filters(
-        cls,
-        context: Any,
-        filters: Any,
-        sort_key: Any = "created_at",
-        sort_dir: Any = "desc",
-        limit: Any = None,
-        marker: Any = None,
-        expected_attrs: Any = None,
-        use_slave: Any = False,
-        sort_keys: Any = None,
-        sort_dirs: Any = None,
-    ) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_grantee_security_group_ids(cls, context: Any, security_group_ids: Any) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_host(
-        cls, context: Any, host: Any, expected_attrs: Any = None, use_slave: Any = False
-    ) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_host_and_node(cls, context: Any, host: Any, node: Any, expected_attrs: Any = None) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_host_and_not_type(
-        cls, context: Any, host: Any, type_id: Any = None, expected_attrs: Any = None
-    ) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_by_security_group_id(cls, context: Any, security_group_id: Any) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_count_by_vm_state(cls, context: Any, project_id: Any, user_id: Any, vm_state: Any) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_counts(cls, context: Any, project_id: Any, user_id: Any = None) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_hung_in_rebooting(cls, context: Any, reboot_window: Any, expected_attrs: Any = None) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_uuids_by_host(cls, context: Any, host: Any) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_uuids_by_host_and_node(cls, context: Any, host: Any, node: Any) -> Any: ...
-
-    @classmethod
-    @remotable
-    def get_uuids_by_hosts(cls, context: Any, hosts: Any) -> Any: ...

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, Persistent, register, remotable, serialize_args
+from computed.objects.base import ComputedObject, DictCompat, Persistent, register
+from computed.objects.remote import remotable, serialize_args
 
 
 @register
 class InstanceActionEvent(Persistent, DictCompat, ComputedObject):
+    """One leg of a user's action: which host did what, from when to when, how it ended."""
+
     VERSION = "1.4"
     fields = {
         "action_id": fields.IntegerField(nullable=True),

@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, register
 
 @register
 class InstanceExternalEvent(ComputedObject):
+    """News from another service about an instance."""
+
     VERSION = "1.5"
     fields = {
         "data": fields.DictOfStringsField(),

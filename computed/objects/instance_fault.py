@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstanceFault(Persistent, DictCompat, ComputedObject):
+    """What went wrong with an instance, as its owner sees it."""
+
     VERSION = "1.2"
     fields = {
         "code": fields.IntegerField(),
@@ -30,6 +33,8 @@ class InstanceFault(Persistent, DictCompat, ComputedObject):
 
 @register
 class InstanceFaultList(ObjectList):
+    """Faults of several instances."""
+
     VERSION = "1.2"
     fields = {
         "objects": fields.ListOfObjectsField("InstanceFault"),

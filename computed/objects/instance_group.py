@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstanceGroup(Persistent, DictCompat, ComputedObject):
+    """A server group: instances that want to be together or apart."""
+
     VERSION = "1.11"
     fields = {
         "_rules": fields.DictOfStringsField(),
@@ -23,6 +26,14 @@ class InstanceGroup(Persistent, DictCompat, ComputedObject):
         "user_id": fields.StringField(nullable=True),
         "uuid": fields.UUIDField(),
     }
+
+    def obj_load_attr(self, attrname: str) -> None:
+        """Ask on which hosts the members are; other fields are never left out."""
+        if attrname != "hosts":
+            super().obj_load_attr(attrname)
+            return
+        self.hosts = self.get_hosts()
+        self.obj_reset_changes(["hosts"])
 
     @classmethod
     @remotable

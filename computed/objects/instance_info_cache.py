@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Persistent, register, remotable
+from computed.objects.base import ComputedObject, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstanceInfoCache(Persistent, ComputedObject):
+    """What was last known of an instance's network."""
+
     VERSION = "1.5"
     fields = {
         "instance_uuid": fields.UUIDField(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Timestamped, register, remotable
+from computed.objects.base import ComputedObject, Timestamped, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstanceMapping(Timestamped, ComputedObject):
+    """In which cell an instance lives."""
+
     VERSION = "1.2"
     fields = {
         "cell_mapping": fields.ObjectField("CellMapping", nullable=True),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, Ephemeral, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, Ephemeral, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstanceNUMACell(DictCompat, Ephemeral):
+    """A NUMA cell of a guest: what it asks for and where on the host it was put."""
+
     VERSION = "1.6"
     fields = {
         "cpu_pinning_raw": fields.DictOfIntegersField(nullable=True, default=None),
@@ -27,6 +30,8 @@ class InstanceNUMACell(DictCompat, Ephemeral):
 
 @register
 class InstanceNUMATopology(DictCompat, ComputedObject):
+    """The NUMA cells of a guest."""
+
     VERSION = "1.3"
     fields = {
         "cells": fields.ListOfObjectsField("InstanceNUMACell"),

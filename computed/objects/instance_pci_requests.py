@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, register, remotable
+from computed.objects.base import ComputedObject, register
+from computed.objects.remote import remotable
 
 
 @register
 class InstancePCIRequest(ComputedObject):
+    """A number of PCI devices that an instance asks for."""
+
     VERSION = "1.4"
     fields = {
         "alias_name": fields.StringField(nullable=True),
@@ -27,6 +30,8 @@ class InstancePCIRequest(ComputedObject):
 
 @register
 class InstancePCIRequests(ComputedObject):
+    """All PCI devices that an instance asks for."""
+
     VERSION = "1.1"
     fields = {
         "instance_uuid": fields.UUIDField(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class KeyPair(Persistent, DictCompat, ComputedObject):
+    """A public key of a user."""
+
     VERSION = "1.4"
     fields = {
         "fingerprint": fields.StringField(nullable=True),
@@ -37,6 +40,8 @@ class KeyPair(Persistent, DictCompat, ComputedObject):
 
 @register
 class KeyPairList(ObjectList):
+    """Keys of a user or of an instance."""
+
     VERSION = "1.3"
     fields = {
         "objects": fields.ListOfObjectsField("KeyPair"),

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from computed.objects import fields
-from computed.objects.base import ComputedObject, register
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from computed.objects import fields, network_model
+from computed.objects.base import ComputedObject, field_holder, register
+
+OS_VIF_DELEGATION = "os_vif_delegation"
+
+
+def _dictionary(text: str) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded
 
 
 @register
 class LibvirtLiveMigrateNUMAInfo(ComputedObject):
+    """On which host CPUs and cells a guest runs at the destination of a live migration."""
+
     VERSION = "1.0"
     fields = {
         "cell_pins": fields.DictOfSetOfIntegersField(),
@@ -20,6 +34,8 @@ class LibvirtLiveMigrateNUMAInfo(ComputedObject):
 
 @register
 class LibvirtLiveMigrateBDMInfo(ComputedObject):
+    """How a volume shows up on the destination of a live migration."""
+
     VERSION = "1.1"
     fields = {
         "boot_index": fields.IntegerField(nullable=True),
@@ -32,9 +48,20 @@ class LibvirtLiveMigrateBDMInfo(ComputedObject):
         "type": fields.StringField(),
     }
 
+    @property
+    def connection_info(self) -> dict[str, Any]:
+        """How the volume is reached from the destination; on the wire as text."""
+        return _dictionary(self.connection_info_json)
+
+    @connection_info.setter
+    def connection_info(self, value: Mapping[str, Any]) -> None:
+        self.connection_info_json = json.dumps(value)
+
 
 @register
 class VIFMigrateData(ComputedObject):
+    """How a port is to be plugged on the destination of a live migration."""
+
     VERSION = "1.0"
     fields = {
         "host": fields.StringField(),
@@ -46,9 +73,69 @@ class VIFMigrateData(ComputedObject):
         "vnic_type": fields.StringField(),
     }
 
+    @classmethod
+    def of_source(cls, vif: network_model.VIF) -> VIFMigrateData:
+        """What is known of a port before the destination has bound it."""
+        return cls(port_id=vif["id"], source_vif=vif)
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """The binding profile at the destination; empty while it is not bound. On the wire as text."""
+        return _dictionary(self.profile_json) if "profile_json" in self else {}
+
+    @profile.setter
+    def profile(self, value: Mapping[str, Any]) -> None:
+        self.profile_json = json.dumps(value)
+
+    @property
+    def vif_details(self) -> dict[str, Any]:
+        """The binding details at the destination; empty while it is not bound. On the wire as text."""
+        return _dictionary(self.vif_details_json) if "vif_details_json" in self else {}
+
+    @vif_details.setter
+    def vif_details(self, value: Mapping[str, Any]) -> None:
+        self.vif_details_json = json.dumps(value)
+
+    @property
+    def supports_os_vif_delegation(self) -> bool:
+        """Whether the destination leaves creating the port's device to os-vif."""
+        return bool(self.profile.get(OS_VIF_DELEGATION, False))
+
+    @supports_os_vif_delegation.setter
+    def supports_os_vif_delegation(self, value: bool) -> None:
+        self.profile = {**self.profile, OS_VIF_DELEGATION: value}
+
+    def get_dest_vif(self) -> network_model.VIF:
+        """The port as it is to be plugged at the destination."""
+        vif: network_model.VIF = copy.deepcopy(self.source_vif)
+        vif.update(
+            type=self.vif_type,
+            vnic_type=self.vnic_type,
+            profile=self.profile,
+            details=self.vif_details,
+            delegate_create=self.supports_os_vif_delegation,
+        )
+        return vif
+
+
+@field_holder
+class LiveMigrateData(ComputedObject):
+    """What the two ends of a live migration tell each other; each driver has a class of its own."""
+
+    fields = {
+        "is_volume_backed": fields.BooleanField(),
+        "migration": fields.ObjectField("Migration"),
+        "old_vol_attachment_ids": fields.DictOfStringsField(),
+        "pci_dev_map_src_dst": fields.DictOfStringsField(),
+        "vifs": fields.ListOfObjectsField("VIFMigrateData"),
+        "wait_for_vif_plugged": fields.BooleanField(),
+    }
+
 
 @register
-class LibvirtLiveMigrateData(ComputedObject):
+class LibvirtLiveMigrateData(LiveMigrateData):
+    """What two libvirt hosts tell each other for a live migration."""
+
     VERSION = "1.14"
     fields = {
         "bdms": fields.ListOfObjectsField("LibvirtLiveMigrateBDMInfo"),
@@ -68,10 +155,6 @@ class LibvirtLiveMigrateData(ComputedObject):
         "instance_relative_path": fields.StringField(),
         "is_shared_block_storage": fields.BooleanField(),
         "is_shared_instance_path": fields.BooleanField(),
-        "is_volume_backed": fields.BooleanField(),
-        "migration": fields.ObjectField("Migration"),
-        "old_vol_attachment_ids": fields.DictOfStringsField(),
-        "pci_dev_map_src_dst": fields.DictOfStringsField(),
         "serial_listen_addr": fields.StringField(nullable=True),
         "serial_listen_ports": fields.ListOfIntegersField(),
         "source_mdev_types": fields.DictOfStringsField(),
@@ -80,22 +163,16 @@ class LibvirtLiveMigrateData(ComputedObject):
         "supported_perf_events": fields.ListOfStringsField(),
         "target_connect_addr": fields.StringField(nullable=True),
         "target_mdevs": fields.DictOfStringsField(),
-        "vifs": fields.ListOfObjectsField("VIFMigrateData"),
         "vtpm_secret_uuid": fields.UUIDField(nullable=True),
         "vtpm_secret_value": fields.SensitiveStringField(nullable=True),
-        "wait_for_vif_plugged": fields.BooleanField(),
     }
 
 
 @register
-class HyperVLiveMigrateData(ComputedObject):
+class HyperVLiveMigrateData(LiveMigrateData):
+    """What two Hyper-V hosts told each other; read, never made."""
+
     VERSION = "1.5"
     fields = {
         "is_shared_instance_path": fields.BooleanField(),
-        "is_volume_backed": fields.BooleanField(),
-        "migration": fields.ObjectField("Migration"),
-        "old_vol_attachment_ids": fields.DictOfStringsField(),
-        "pci_dev_map_src_dst": fields.DictOfStringsField(),
-        "vifs": fields.ListOfObjectsField("VIFMigrateData"),
-        "wait_for_vif_plugged": fields.BooleanField(),
     }

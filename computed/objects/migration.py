@@ -6,11 +6,14 @@ from typing import Any
 
 from computed import objects
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class Migration(Persistent, ComputedObject):
+    """A move or resize of an instance, from its start to its confirmation."""
+
     VERSION = "1.8"
     fields = {
         "cross_cell_move": fields.BooleanField(default=False),
@@ -69,6 +72,8 @@ class Migration(Persistent, ComputedObject):
 
 @register
 class MigrationList(ObjectList):
+    """Migrations, as the conductor finds them."""
+
     VERSION = "1.5"
     fields = {
         "objects": fields.ListOfObjectsField("Migration"),

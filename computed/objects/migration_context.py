@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Persistent, register, remotable
+from computed.objects.base import ComputedObject, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class MigrationContext(Persistent, ComputedObject):
+    """What an instance holds at both ends of a move."""
+
     VERSION = "1.2"
     fields = {
         "instance_uuid": fields.UUIDField(),

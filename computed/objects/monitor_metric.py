@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, ObjectList, register
 
 @register
 class MonitorMetric(ComputedObject):
+    """One measured value of a host."""
+
     VERSION = "1.1"
     fields = {
         "name": fields.MonitorMetricTypeField(),
@@ -20,6 +22,8 @@ class MonitorMetric(ComputedObject):
 
 @register
 class MonitorMetricList(ObjectList):
+    """The measured values of a host."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("MonitorMetric"),

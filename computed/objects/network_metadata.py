@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, register
 
 @register
 class NetworkMetadata(ComputedObject):
+    """The physical networks, and whether tunnelled ones, that something touches."""
+
     VERSION = "1.0"
     fields = {
         "physnets": fields.SetOfStringsField(),

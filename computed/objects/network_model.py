@@ -28,6 +28,9 @@ class Model(dict[str, Any]):
         """The model of a dictionary as it came from JSON."""
         return cls(**data)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(**json.loads(json.dumps(self)))
+
     def meta(self, key: str, default: Any = None) -> Any:
         """A value of `meta`."""
         return self["meta"].get(key, default)
@@ -127,6 +130,20 @@ class VIF(Model):
         network = self["network"] or {"subnets": []}
         return [ip for subnet in network["subnets"] for ip in subnet["ips"]]
 
+    def floating_ips(self) -> list[IP]:
+        """Every floating address that leads to the interface."""
+        return [floating for ip in self.fixed_ips() for floating in ip["floating_ips"]]
+
+    def physical_network(self) -> str | None:
+        """The provider's name of the wire; the network's word goes before that of the binding."""
+        of_network = self["network"].meta("physical_network") if self["network"] else None
+        name: str | None = of_network or self["details"].get("physical_network")
+        return name
+
+    def has_allocation(self) -> bool:
+        """Whether placement holds resources (bandwidth, packet rate) for the port."""
+        return bool((self["profile"] or {}).get("allocation"))
+
 
 class NetworkInfo(list[VIF]):
     """The interfaces of an instance, in order."""
@@ -144,6 +161,13 @@ class NetworkInfo(list[VIF]):
     def json(self) -> str:
         """JSON text, as the info cache carries it."""
         return json.dumps(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NetworkInfo:
+        return NetworkInfo.from_json(self.json())
+
+    def vif(self, port_id: str) -> VIF | None:
+        """The interface of a port, or None."""
+        return next((vif for vif in self if vif["id"] == port_id), None)
 
     def fixed_ips(self) -> Iterator[FixedIP]:
         """Every address of every interface."""

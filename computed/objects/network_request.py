@@ -11,6 +11,8 @@ NETWORK_ID_NONE = "none"
 
 @register
 class NetworkRequest(ComputedObject):
+    """One network interface the user asked for."""
+
     VERSION = "1.3"
     fields = {
         "address": fields.IPAddressField(nullable=True),
@@ -28,6 +30,8 @@ class NetworkRequest(ComputedObject):
 
 @register
 class NetworkRequestList(ObjectList):
+    """The network interfaces the user asked for, in order."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("NetworkRequest"),

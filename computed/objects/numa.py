@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, register
 
 @register
 class NUMACell(ComputedObject):
+    """A NUMA cell of a host: its CPUs and memory and what of them is in use."""
+
     VERSION = "1.5"
     fields = {
         "cpu_usage": fields.IntegerField(default=0),
@@ -26,6 +28,8 @@ class NUMACell(ComputedObject):
 
 @register
 class NUMAPagesTopology(ComputedObject):
+    """Memory pages of one size in a NUMA cell of a host."""
+
     VERSION = "1.1"
     fields = {
         "reserved": fields.IntegerField(default=0),
@@ -37,6 +41,8 @@ class NUMAPagesTopology(ComputedObject):
 
 @register
 class NUMATopology(ComputedObject):
+    """The NUMA cells of a host."""
+
     VERSION = "1.2"
     fields = {
         "cells": fields.ListOfObjectsField("NUMACell"),
@@ -45,6 +51,8 @@ class NUMATopology(ComputedObject):
 
 @register
 class NUMATopologyLimits(ComputedObject):
+    """How far a host may be overcommitted when a guest has a NUMA topology."""
+
     VERSION = "1.1"
     fields = {
         "cpu_allocation_ratio": fields.FloatField(),

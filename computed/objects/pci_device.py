@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class PciDevice(Persistent, ComputedObject):
+    """A PCI device of a host and who holds it."""
+
     VERSION = "1.7"
     fields = {
         "address": fields.StringField(),
@@ -28,6 +31,7 @@ class PciDevice(Persistent, ComputedObject):
         "uuid": fields.UUIDField(),
         "vendor_id": fields.StringField(),
     }
+    CHANGED_IN_PLACE = ("extra_info",)
 
     @classmethod
     @remotable
@@ -43,6 +47,8 @@ class PciDevice(Persistent, ComputedObject):
 
 @register
 class PciDeviceList(ObjectList):
+    """PCI devices of a host or of an instance."""
+
     VERSION = "1.3"
     fields = {
         "objects": fields.ListOfObjectsField("PciDevice"),

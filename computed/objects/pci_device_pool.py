@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, ObjectList, register
 
 @register
 class PciDevicePool(ComputedObject):
+    """How many devices of one kind a host has free."""
+
     VERSION = "1.1"
     fields = {
         "count": fields.IntegerField(),
@@ -20,6 +22,8 @@ class PciDevicePool(ComputedObject):
 
 @register
 class PciDevicePoolList(ObjectList):
+    """The free devices of a host, by kind."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("PciDevicePool"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, register, remotable
+from computed.objects.base import ComputedObject, register
+from computed.objects.remote import remotable
 
 
 @register
 class Quotas(ComputedObject):
+    """The quotas of a project or user."""
+
     VERSION = "1.3"
     fields = {
         "project_id": fields.StringField(nullable=True, default=None),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from computed import objects
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Ephemeral, register, remotable
+from computed.objects.base import ComputedObject, Ephemeral, register
+from computed.objects.remote import remotable
 
 
 @register
 class RequestSpec(ComputedObject):
+    """What the scheduler was asked for."""
+
     VERSION = "1.15"
     fields = {
         "availability_zone": fields.StringField(nullable=True),
@@ -37,6 +41,12 @@ class RequestSpec(ComputedObject):
         "security_groups": fields.ObjectField("SecurityGroupList"),
         "user_id": fields.StringField(nullable=True),
     }
+    LAZY_DEFAULTS = {
+        "network_metadata": lambda: objects.NetworkMetadata(physnets=set(), tunneled=False),
+        "request_level_params": lambda: objects.RequestLevelParams(),
+        "requested_networks": lambda: objects.NetworkRequestList(),
+        "security_groups": lambda: objects.SecurityGroupList(),
+    }
 
     @remotable
     def create(self) -> None: ...
@@ -58,6 +68,8 @@ class RequestSpec(ComputedObject):
 
 @register
 class Destination(ComputedObject):
+    """Where a request wants to, or must, land."""
+
     VERSION = "1.4"
     fields = {
         "aggregates": fields.ListOfStringsField(nullable=True, default=None),
@@ -71,6 +83,8 @@ class Destination(ComputedObject):
 
 @register
 class SchedulerRetries(ComputedObject):
+    """Hosts that a build was tried on already."""
+
     VERSION = "1.1"
     fields = {
         "hosts": fields.ObjectField("ComputeNodeList"),
@@ -80,6 +94,8 @@ class SchedulerRetries(ComputedObject):
 
 @register
 class SchedulerLimits(ComputedObject):
+    """How much of a host the scheduler lets be used."""
+
     VERSION = "1.0"
     fields = {
         "disk_gb": fields.IntegerField(nullable=True, default=None),
@@ -91,6 +107,8 @@ class SchedulerLimits(ComputedObject):
 
 @register
 class RequestGroup(Ephemeral):
+    """Resources and traits that one provider (or several) must have together."""
+
     VERSION = "1.3"
     fields = {
         "aggregates": fields.ListOfListsOfStringsField(default=[]),
@@ -107,6 +125,8 @@ class RequestGroup(Ephemeral):
 
 @register
 class RequestLevelParams(ComputedObject):
+    """Demands on the resource providers of a request as a whole."""
+
     VERSION = "1.1"
     fields = {
         "root_forbidden": fields.SetOfStringsField(default=set()),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, register
+from computed.objects.remote import remotable
 
 
 @register
 class Resource(ComputedObject):
+    """A single resource of a provider, such as one persistent memory device."""
+
     VERSION = "1.0"
     fields = {
         "identifier": fields.StringField(),
@@ -21,12 +24,16 @@ class Resource(ComputedObject):
 
 @register
 class ResourceMetadata(ComputedObject):
+    """What a driver keeps about a single assigned resource; each kind has a subclass."""
+
     VERSION = "1.0"
     fields: dict[str, Any] = {}
 
 
 @register
 class LibvirtVPMEMDevice(ResourceMetadata):
+    """A persistent memory namespace of a host."""
+
     VERSION = "1.0"
     fields = {
         "align": fields.IntegerField(),
@@ -39,6 +46,8 @@ class LibvirtVPMEMDevice(ResourceMetadata):
 
 @register
 class ResourceList(ObjectList):
+    """The single resources that an instance holds."""
+
     VERSION = "1.0"
     fields = {
         "objects": fields.ListOfObjectsField("Resource"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class SecurityGroup(Persistent, ComputedObject):
+    """A security group; only its name or id is still used."""
+
     VERSION = "1.2"
     fields = {
         "description": fields.StringField(),
@@ -40,6 +43,8 @@ class SecurityGroup(Persistent, ComputedObject):
 
 @register
 class SecurityGroupList(ObjectList):
+    """Security groups of an instance."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("SecurityGroup"),

@@ -8,6 +8,8 @@ from computed.objects.base import ComputedObject, register
 
 @register
 class Selection(ComputedObject):
+    """A host that the scheduler chose, with the allocation to claim there."""
+
     VERSION = "1.1"
     fields = {
         "allocation_request": fields.StringField(nullable=True),

@@ -6,11 +6,14 @@ from typing import Any
 
 from computed import objects
 from computed.objects import fields
-from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class Service(Persistent, DictCompat, ComputedObject):
+    """A service of the cloud on one host, and when it was last heard of."""
+
     VERSION = "1.22"
     fields = {
         "availability_zone": fields.StringField(nullable=True),
@@ -81,6 +84,8 @@ class Service(Persistent, DictCompat, ComputedObject):
 
 @register
 class ServiceList(ObjectList):
+    """Services, as the conductor finds them."""
+
     VERSION = "1.19"
     fields = {
         "objects": fields.ListOfObjectsField("Service"),

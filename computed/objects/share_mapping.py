@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Timestamped, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Timestamped, register
+from computed.objects.remote import remotable
 
 
 @register
 class ShareMapping(Timestamped, ComputedObject):
+    """A shared file system attached to an instance."""
+
     VERSION = "1.2"
     fields = {
         "access_key": fields.StringField(nullable=True),
@@ -38,6 +41,8 @@ class ShareMapping(Timestamped, ComputedObject):
 
 @register
 class ShareMappingList(ObjectList):
+    """The shared file systems of an instance or host."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("ShareMapping"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, register
+from computed.objects.remote import remotable
 
 
 @register
 class Tag(ComputedObject):
+    """A label that a user put on an instance."""
+
     VERSION = "1.1"
     fields = {
         "resource_id": fields.StringField(),
@@ -30,6 +33,8 @@ class Tag(ComputedObject):
 
 @register
 class TagList(ObjectList):
+    """The labels of an instance."""
+
     VERSION = "1.1"
     fields = {
         "objects": fields.ListOfObjectsField("Tag"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Persistent, register, remotable, serialize_args
+from computed.objects.base import ComputedObject, Persistent, register
+from computed.objects.remote import remotable, serialize_args
 
 
 @register
 class TaskLog(Persistent, ComputedObject):
+    """The record that a periodic audit of usage ran for a period."""
+
     VERSION = "1.0"
     fields = {
         "errors": fields.IntegerField(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, ObjectList, Persistent, register, remotable
+from computed.objects.base import ComputedObject, ObjectList, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class VirtualInterface(Persistent, ComputedObject):
+    """The record of a port of an instance: its address and tag."""
+
     VERSION = "1.3"
     fields = {
         "address": fields.StringField(nullable=True),
@@ -52,6 +55,8 @@ class VirtualInterface(Persistent, ComputedObject):
 
 @register
 class VirtualInterfaceList(ObjectList):
+    """The recorded ports of an instance."""
+
     VERSION = "1.0"
     fields = {
         "objects": fields.ListOfObjectsField("VirtualInterface"),

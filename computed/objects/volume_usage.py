@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from computed.objects import fields
-from computed.objects.base import ComputedObject, Persistent, register, remotable
+from computed.objects.base import ComputedObject, Persistent, register
+from computed.objects.remote import remotable
 
 
 @register
 class VolumeUsage(Persistent, ComputedObject):
+    """How much was read from and written to a volume."""
+
     VERSION = "1.0"
     fields = {
         "availability_zone": fields.StringField(nullable=True),

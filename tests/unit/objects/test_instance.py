@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from oslo_versionedobjects import base as ovo
-from oslo_versionedobjects.exception import OrphanedObjectError
 
 from computed import objects
 from computed.context import get_admin_context
+from computed.errors import OrphanedObjectError
 from computed.objects.base import ComputedObject
 
 UUID = "00000001-0000-4000-8000-000000000001"
