@@ -63,6 +63,9 @@ class FakeHost(Driver):
     def node_traits(self, node: str) -> frozenset[str]:
         return capabilities.traits_of(self.capabilities)
 
+    def owns_provider(self, node: str, name: str) -> bool:
+        return name == f"{node}-child"
+
     def host_ip(self) -> str:
         return "192.168.0.1"
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from computed.virt import capabilities
 from computed.virt.specs import Inventory, LifecycleEvent, NodeResources
 
 
@@ -50,6 +51,16 @@ class HostPort(ABC):
     @abstractmethod
     def node_traits(self, node: str) -> frozenset[str]:
         """Traits of the root provider that follow from capabilities and hardware."""
+
+    def owned_traits(self) -> frozenset[str]:
+        """Traits that nobody but this driver decides about: those of them that `node_traits` does not name
+        are taken from the root provider. Every other trait that somebody put there stays."""
+        return capabilities.OWNED_TRAITS
+
+    def owns_provider(self, node: str, name: str) -> bool:
+        """Whether a child provider of this name was made for this driver. One that `node_inventories` no
+        longer names is then deleted; the children that other services made stay."""
+        return False
 
     @abstractmethod
     def host_ip(self) -> str:

@@ -18,10 +18,13 @@ class Requests(list):
         self.append((method, path))
 
     def by_kind(self):
-        """Method and path without identifiers, e.g. "PUT inventories"."""
-        return [
-            f"{method} {path.rsplit('/', 1)[-1] if path.count('/') > 2 else path}" for method, path in self
-        ]
+        """Method and path without identifiers, e.g. "PUT inventories" or "DELETE provider"."""
+        return [f"{method} {_kind(path.split('/'))}" for method, path in self]
+
+
+def _kind(parts):
+    last = {3: {"resource_providers": "provider", "allocations": "consumer"}.get(parts[1], parts[1])}
+    return last.get(len(parts), parts[-1])
 
 
 @pytest.fixture(scope="session")
