@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -16,10 +16,19 @@ class NetworkService(Protocol):
     """
 
     def allocate(
-        self, context: Any, instance: Any, *, host: str, requested: Any, security_groups: Sequence[str]
+        self,
+        context: Any,
+        instance: Any,
+        *,
+        host: str,
+        requested: Any,
+        security_groups: Sequence[str],
+        providers: Mapping[str, Sequence[str]] | None = None,
     ) -> Any:
         """Make or take the ports that `requested` (NetworkRequestList, None = auto) names, bind them to
-        `host` and return them as NetworkInfo in request order. On failure everything is given back."""
+        `host` and return them as NetworkInfo in request order. On failure everything is given back.
+
+        `providers` maps the resource requests of given ports (ids) to provider uuids that serve them."""
 
     def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
         """Delete the ports we made for the instance and unbind those it was given; idempotent."""

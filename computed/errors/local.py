@@ -31,3 +31,15 @@ class ClaimError(ComputedError):
 
 class ShuttingDown(ComputedError):
     """The agent drains and takes no new work."""
+
+
+class NetworkServiceUnavailable(ComputedError):
+    """Neutron gave no usable answer; whether it acted is not known, and what it has is not gone."""
+
+
+class NetworkRequestRefused(ComputedError):
+    """Neutron refused a request for a reason that has no class on the wire; `status` is the HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
