@@ -26,14 +26,17 @@ def rpc_client(transport: Any, target: Any, serializer: Any, version_cap: str | 
     With a response timeout above the heartbeat threshold the server is asked for signs of life, so that
     a dead one is noticed long before the timeout.
     """
-    is_monitored = transport.conf.rpc_response_timeout > HEARTBEAT_THRESHOLD_SECONDS
-    return oslo_messaging.get_rpc_client(
-        transport,
-        target,
-        version_cap=version_cap,
-        serializer=serializer,
-        call_monitor_timeout=HEARTBEAT_THRESHOLD_SECONDS if is_monitored else None,
-    )
+
+    def make(**monitor: int) -> Any:
+        return oslo_messaging.get_rpc_client(
+            transport, target, version_cap=version_cap, serializer=serializer, **monitor
+        )
+
+    client = make()
+    # The option is known only once there is a client.
+    if transport.conf.rpc_response_timeout <= HEARTBEAT_THRESHOLD_SECONDS:
+        return client
+    return make(call_monitor_timeout=HEARTBEAT_THRESHOLD_SECONDS)
 
 
 @contextmanager

@@ -5,16 +5,21 @@ oslo.config would already import what has to be patched.
 """
 
 import os
+import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from computed.lib.argv import option_values
 
 EVENTLET: Final = "eventlet"
 THREADING: Final = "threading"
-# What "auto", the default, stands for.
-DEFAULT: Final = EVENTLET
+# What "auto", the default, stands for: what it stands for in the stock nova-compute of this release.
+DEFAULT: Final = THREADING
 
 # For tests, which run once with each.
 ENVIRONMENT: Final = "COMPUTED_CONCURRENCY_BACKEND"
@@ -47,14 +52,34 @@ def peek_concurrency_backend(
 
 
 def patch(backend: str) -> None:
-    """Make the standard library green when ``backend`` is eventlet."""
-    if backend != EVENTLET:
-        return
-    # eventlet's own resolver costs memory and start-up time, and knows less than the system's.
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
-    import eventlet
+    """Make the standard library green when ``backend`` is eventlet, else keep eventlet out of the process.
 
-    eventlet.monkey_patch()
+    Also tells oslo.service, which oslo.messaging brings along, of the choice: by itself it takes eventlet.
+    """
+    if backend == EVENTLET:
+        # eventlet's own resolver costs memory and start-up time, and knows less than the system's.
+        os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+        # The operator has chosen eventlet, and reads of its age in the release notes, not in every log.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        import eventlet
+
+        eventlet.monkey_patch()
+    else:
+        sys.meta_path.insert(0, _NoEventlet())
+    from oslo_service import backend as oslo_backend
+
+    oslo_backend.init_backend(oslo_backend.BackendType(backend))
+
+
+class _NoEventlet(MetaPathFinder):
+    """Libraries that merely look whether eventlet is there would load all of it."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] == EVENTLET:
+            raise ModuleNotFoundError("this process runs on native threads", name=fullname)
+        return None
 
 
 def _files(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Iterator[Path]:

@@ -16,3 +16,8 @@ sys_admin = priv_context.PrivContext(
         capabilities.CAP_SYS_ADMIN,
     ],
 )
+
+
+def use_root_helper(words: list[str]) -> None:
+    """Say what to put before the helper's command line to become root. Starts nothing."""
+    priv_context.init(root_helper=words)

@@ -1,0 +1,103 @@
+"""The life of the process: options, log, guards, the service, signals, the way out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_log import log
+
+from computed import __version__, errors, objects
+from computed.clients.conductor import wait_for_conductor
+from computed.clients.serializer import WireSerializer
+from computed.cmd import database_guard, meditation, wiring
+from computed.cmd.signals import Signals, Told
+from computed.conf import CONF
+from computed.conf.load import load
+from computed.context import get_admin_context
+from computed.lib.sd_notify import notify
+from computed.service import BINARY, Phase, Service
+
+LOG = logging.getLogger(__name__)
+
+_PHASES = {
+    Phase.READY: ("READY=1", "STATUS=serving"),
+    Phase.DRAINING: ("STOPPING=1", "STATUS=finishing what is in flight"),
+}
+
+
+def run(argv: Sequence[str], backend: str) -> int:
+    """Start, serve until told to stop, and return the exit status."""
+    try:
+        load(argv, CONF)
+        log.setup(CONF, "computed", __version__)
+    except (errors.ConfigError, log.LogConfigError) as error:
+        print(f"computed: {error}", file=sys.stderr)
+        return 1
+    LOG.info("computed %s on host %s, with %s threads", __version__, CONF.host, backend)
+    signals = Signals()
+    try:
+        service = _start(backend)
+    except (errors.ComputedError, errors.NovaException) as error:
+        LOG.critical("Not starting: %s", _text(error))
+        return 1
+    except Exception:
+        LOG.exception("Not starting")
+        return 1
+    _serve(service, signals)
+    return _leave(service)
+
+
+def _start(backend: str) -> Service:
+    objects.register_all()
+    errors.install_remote_module()
+    meditation.install(CONF, BINARY)
+    database_guard.install(BINARY)
+    wiring.prepare_root_helper(CONF)
+    transport = wiring.make_transport(CONF)
+    serializer = WireSerializer()
+    wiring.connect_objects(CONF, transport, serializer)
+    wait_for_conductor(transport, serializer, get_admin_context())
+    host = wiring.build_host(CONF, transport, serializer)
+    service = Service(wiring.build_parts(host, transport, serializer, backend), _tell_systemd)
+    service.start()
+    return service
+
+
+def _tell_systemd(phase: Phase) -> None:
+    if phase in _PHASES:
+        notify(*_PHASES[phase])
+
+
+def _serve(service: Service, signals: Signals) -> None:
+    signals.serve()
+    while True:
+        told = signals.wait()
+        if told is Told.STOP:
+            return
+        LOG.info("Reading the options that may change while running anew")
+        try:
+            for name, change in sorted(CONF.mutate_config_files().items()):
+                LOG.info("Option %s goes from %s to %s", name, *change)
+            service.reload()
+        except Exception:
+            LOG.exception("The options could not be read anew; the old ones hold")
+
+
+def _leave(service: Service) -> int:
+    is_finished = service.stop()
+    LOG.info("Stopped")
+    if is_finished:
+        return 0
+    # Threads that hang would keep the interpreter from ending.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _text(error: Any) -> str:
+    return error.format_message() if isinstance(error, errors.NovaException) else str(error)

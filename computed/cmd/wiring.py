@@ -1,0 +1,108 @@
+"""Puts the rooms of the house together: the only place that knows every one of them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import oslo_messaging
+
+from computed import errors
+from computed.clients.compute_task import ComputeTaskClient
+from computed.clients.conductor import ConductorIndirection
+from computed.clients.placement import client_from as placement_client_from
+from computed.clients.scheduler import SchedulerClient
+from computed.manager import ComputeManager
+from computed.objects.base import ComputedObject
+from computed.periodic.runner import PeriodicRunner
+from computed.periodic.table import TASKS
+from computed.rpc.endpoints import BaseEndpoint
+from computed.rpc.inflight import InFlight
+from computed.rpc.legacy import LegacyEndpoint
+from computed.rpc.server import RpcServers
+from computed.service import Parts
+from computed.steps.host import ComputeHost
+from computed.virt.loader import load_driver
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+LOG = logging.getLogger(__name__)
+
+
+def make_transport(conf: cfg.ConfigOpts) -> Any:
+    """The message bus of the control plane. Raises ConfigError when transport_url cannot be used."""
+    oslo_messaging.set_transport_defaults(control_exchange="nova")
+    try:
+        return oslo_messaging.get_rpc_transport(conf, allowed_remote_exmods=[errors.WIRE_MODULE])
+    except oslo_messaging.InvalidTransportURL as error:
+        raise errors.ConfigError(f"transport_url cannot be used: {error}") from error
+    except oslo_messaging.DriverLoadFailure as error:
+        raise errors.ConfigError(f"transport_url names a bus that cannot be used: {error.driver}") from error
+
+
+def connect_objects(conf: cfg.ConfigOpts, transport: Any, serializer: Any) -> None:
+    """From now on remotable methods of objects run in a conductor."""
+    ComputedObject.indirection_api = ConductorIndirection(
+        transport, serializer, conf.upgrade_levels.conductor
+    )
+
+
+def prepare_root_helper(conf: cfg.ConfigOpts) -> None:
+    """Say how privileged helpers become root; none is started before one is needed."""
+    from computed import privileged
+
+    words = ["sudo"]
+    if not conf.workarounds.disable_rootwrap:
+        words += ["computed-rootwrap", *shlex.split(conf.rootwrap_config)]
+    privileged.use_root_helper(words)
+
+
+def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **overrides: Any) -> ComputeHost:
+    """Everything that operations may use, made from the options.
+
+    `overrides` replaces parts by name (driver, network, images, placement, notifier...): the one-host
+    cloud brings its own.
+    """
+    made: dict[str, Callable[[], Any]] = {
+        "driver": lambda: load_driver(conf),
+        "placement": lambda: placement_client_from(conf),
+        "compute_tasks": lambda: ComputeTaskClient(transport, serializer),
+        "scheduler": lambda: SchedulerClient(
+            transport, serializer, conf.host, is_enabled=conf.filter_scheduler.track_instance_changes
+        ),
+    }
+    for room in ("tracker", "network", "images", "notifier"):
+        made[room] = functools.partial(_Absent, room)
+    parts: dict[str, Any] = {
+        name: overrides[name] if name in overrides else make() for name, make in made.items()
+    }
+    return ComputeHost(name=conf.host, conf=conf, **parts)
+
+
+def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: str) -> Parts:
+    """The service around `host`; `executor` is "threading" or "eventlet", as the process runs."""
+    inflight = InFlight()
+    manager = ComputeManager(host, inflight)
+    endpoints = [manager, BaseEndpoint(), LegacyEndpoint(manager)]
+    servers = RpcServers(transport, host.name, endpoints, serializer, inflight, executor)
+    return Parts(host, manager, servers, PeriodicRunner(host, TASKS), lambda host, context: None)
+
+
+class _Absent:
+    """Stands where a room is not built yet."""
+
+    def __init__(self, room: str) -> None:
+        self._room = room
+
+    def update_available_resource(self, context: Any, *, startup: bool = False) -> None:
+        """Nothing to audit."""
+
+    def exception(self, *arguments: Any) -> None:
+        """Nobody to notify."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotImplementedError(f"{self._room}.{name} is not built yet")
