@@ -39,6 +39,8 @@ LOADABLE = frozenset(
 )
 """Fields that the conductor joins in only when asked (expected_attrs)."""
 
+FLAVORS = frozenset({"flavor", "new_flavor", "old_flavor"})
+
 
 @register
 class Instance(MovingInstance, Persistent, DictCompat, ComputedObject):
@@ -177,13 +179,22 @@ class Instance(MovingInstance, Persistent, DictCompat, ComputedObject):
         self.load(attrname)
 
     def load(self, *names: str) -> None:
-        """Fetch several fields in one call, so that reading them one by one asks nobody."""
-        missing = [name for name in names if not self.obj_attr_is_set(name)]
+        """Fetch several fields in one call, a fault in one of its own, so that reading them asks nobody."""
+        missing = {name for name in names if not self.obj_attr_is_set(name)}
+        if "fault" in missing:
+            self.fault = objects.InstanceFault.get_latest_for_instance(self.obj_context(), self.uuid)
+            self.obj_reset_changes(["fault"])
+            missing.remove("fault")
         if not missing:
             return
+        asked = sorted(missing - FLAVORS)
+        if missing & FLAVORS:
+            # The three are one record, which the conductor knows by the name of the first only.
+            asked.append("flavor")
+            missing |= {name for name in FLAVORS if not self.obj_attr_is_set(name)}
         context = copy.copy(self.obj_context())
         context.read_deleted = "yes"
-        loaded = Instance.get_by_uuid(context, self.uuid, expected_attrs=missing)
+        loaded = Instance.get_by_uuid(context, self.uuid, expected_attrs=asked)
         if "keypairs" in missing and not loaded.obj_attr_is_set("keypairs"):
             # Instances made before key pairs were stored with them have none.
             loaded.keypairs = objects.KeyPairList()

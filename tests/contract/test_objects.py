@@ -160,12 +160,13 @@ def test_samples_are_read_as_objects() -> None:
     assert instance.info_cache.network_info[0].fixed_ips()[0]["address"] == "192.0.2.10"
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+SINGLE_OBJECTS = [path for path in SAMPLES if FACTS["samples"][path.stem]["object"] in FACTS["objects"]]
+
+
+@pytest.mark.parametrize("path", SINGLE_OBJECTS, ids=lambda path: path.stem)
 def test_a_clone_is_sent_as_its_original(path: Path) -> None:
     serializer = ComputedObjectSerializer()
     entity = serializer.deserialize_entity(get_admin_context(), json.loads(path.read_text()))
-    if not isinstance(entity, ComputedObject):
-        pytest.skip("not a single object")
     clone = entity.obj_clone()
     assert comparable(clone.obj_to_primitive()) == comparable(entity.obj_to_primitive())
 

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from oslo_versionedobjects import base as ovo
 
 from computed import objects
+from computed.conf import CONF
 from computed.context import get_admin_context
 from computed.errors import OrphanedObjectError
-from computed.objects.base import ComputedObject
 
 UUID = "00000001-0000-4000-8000-000000000001"
-
-
-class Conductor(ovo.VersionedObjectIndirectionAPI):
-    """Answers class methods with an instance that has what was asked for, and remembers the questions."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, Any, Any]] = []
-
-    def object_action(self, context: Any, objinst: Any, objmethod: str, args: Any, kwargs: Any) -> Any:
-        self.asked.append((objinst.obj_name(), objmethod, sorted(objinst.obj_what_changed()), kwargs))
-        return {}, None
-
-    def object_class_action_versions(self, *call: Any) -> Any:
-        context, name, method, _versions, args, kwargs = call
-        self.asked.append((name, method, args, kwargs))
-        answers = {"tags": objects.TagList(objects=[]), "metadata": {"a": "b"}, "fault": None}
-        wanted = {attr: answers[attr] for attr in kwargs["expected_attrs"]}
-        return objects.Instance(context=context, uuid=args[0], **wanted)
-
-
-@pytest.fixture
-def conductor() -> Iterator[Conductor]:
-    before, ComputedObject.indirection_api = ComputedObject.indirection_api, Conductor()
-    yield ComputedObject.indirection_api
-    ComputedObject.indirection_api = before
 
 
 def loaded(**fields: Any) -> Any:
@@ -58,40 +31,16 @@ def test_a_change_inside_a_metadata_dictionary_counts() -> None:
     assert instance.obj_what_changed() == set()
 
 
-def test_a_changed_info_cache_rides_on_the_save_of_the_instance(conductor: Conductor) -> None:
-    cache = objects.InstanceInfoCache.new(get_admin_context(), UUID)
-    instance = loaded(info_cache=cache, task_state="networking")
-    cache.network_info = [{"id": "port"}]
-    instance.task_state = "block_device_mapping"
-    instance.save(expected_task_state="networking")
-    assert conductor.asked == [
-        ("Instance", "save", ["info_cache", "task_state"], {"expected_task_state": "networking"})
-    ]
-
-
-def test_a_missing_field_is_fetched_in_one_call_and_counts_as_unchanged(conductor: Conductor) -> None:
-    instance = loaded()
-    assert instance.metadata == {"a": "b"}
-    assert instance.metadata == {"a": "b"}
-    instance.load("tags", "fault", "metadata")
-    assert instance.fault is None
-    assert [asked[1:] for asked in conductor.asked] == [
-        ("get_by_uuid", (UUID,), {"expected_attrs": ["metadata"]}),
-        ("get_by_uuid", (UUID,), {"expected_attrs": ["tags", "fault"]}),
-    ]
-    assert instance.obj_what_changed() == set()
-
-
-def test_without_a_context_nothing_is_fetched(conductor: Conductor) -> None:
+def test_without_a_context_nothing_is_fetched(conductor: Any) -> None:
     with pytest.raises(OrphanedObjectError):
         _ = objects.Instance(uuid=UUID).metadata
-    assert conductor.asked == []
+    assert conductor.class_calls == []
 
 
-def test_a_field_that_is_never_left_out_is_not_fetched(conductor: Conductor) -> None:
+def test_a_field_that_is_never_left_out_is_not_fetched(conductor: Any) -> None:
     with pytest.raises(NotImplementedError):
         _ = loaded().host
-    assert conductor.asked == []
+    assert conductor.class_calls == []
 
 
 def test_without_a_conductor_a_remotable_is_refused() -> None:
@@ -99,8 +48,27 @@ def test_without_a_conductor_a_remotable_is_refused() -> None:
         objects.Service.get_by_host_and_binary(get_admin_context(), "host", "nova-compute")
 
 
-def test_name_follows_the_template() -> None:
-    assert loaded(id=255).name == "instance-000000ff"
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("instance-%08x", "instance-000000ff"),
+        ("guest-%(uuid)s", f"guest-{UUID}"),
+        ("%(hostname)s-%(uuid)s", UUID),
+    ],
+)
+def test_name_follows_the_template(template: str, name: str) -> None:
+    CONF.set_override("instance_name_template", template)
+    try:
+        assert loaded(id=255).name == name
+    finally:
+        CONF.clear_override("instance_name_template")
+
+
+def test_what_is_known_of_the_network() -> None:
+    cache = objects.InstanceInfoCache.new(get_admin_context(), UUID)
+    cache.network_info = [{"id": "port"}]
+    assert [vif["id"] for vif in loaded(info_cache=cache).get_network_info()] == ["port"]
+    assert loaded(info_cache=None).get_network_info() == []
 
 
 def test_image_meta_is_read_from_system_metadata() -> None:
