@@ -43,6 +43,7 @@ class ComputeHost:
     notifier: Notifier
     events: ExternalEvents = field(default_factory=ExternalEvents)
     locks: KeyedLocks = field(default_factory=KeyedLocks)
+    stopping: threading.Event = field(default_factory=threading.Event)
     build_slots: AbstractContextManager[Any] = field(init=False)
     """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
 
@@ -50,3 +51,8 @@ class ComputeHost:
         limit = self.conf.max_concurrent_builds
         slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
         object.__setattr__(self, "build_slots", slots)
+
+    def stop_waiting(self) -> None:
+        """The agent stops: whoever waits for an event or for the conductor to come back gives up."""
+        self.stopping.set()
+        self.events.cancel_all()

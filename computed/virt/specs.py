@@ -11,13 +11,15 @@ from typing import Any
 class DiskSpec:
     """One disk of a guest.
 
-    `source` is image, blank, swap or volume; `size_gib` is None when the source decides; `device_name` is
-    what the guest is told (`/dev/sda`); `boot_index` 0 is the root disk, None never boots.
+    `source` is image, blank, swap or volume; `size_gib` is None when the source decides, a swap disk has
+    `swap_mib` instead; `device_name` is what the guest is told (`/dev/sda`); `boot_index` 0 is the root
+    disk, None never boots.
     """
 
     source: str
     device_name: str | None
     size_gib: int | None
+    swap_mib: int | None = None
     boot_index: int | None = None
     guest_format: str | None = None
     disk_bus: str | None = None
@@ -37,7 +39,7 @@ class GuestSpec:
     network_info: Any  # objects.network_model.NetworkInfo
     disks: tuple[DiskSpec, ...] = ()
     allocations: Mapping[str, Any] = field(default_factory=dict)
-    injected_files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    injected_files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     admin_password: str | None = field(default=None, repr=False)
     power_on: bool = True
 

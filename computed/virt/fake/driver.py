@@ -152,6 +152,12 @@ class FakeDriver(FakeHost):
         with self._orders.around("console_output", instance), self._store.changing(instance.uuid) as guest:
             return "\n".join(guest.console).encode()
 
+    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
+        with self._orders.around("detach_interface", instance), self._store.changing(instance.uuid) as guest:
+            if vif["id"] not in guest.vifs:
+                raise errors.InterfaceDetachFailed(instance_uuid=instance.uuid)
+            guest.vifs.remove(vif["id"])
+
     def has_disks_of(self, instance: Any) -> bool:
         return self._store.find(instance.uuid) is not None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
 
@@ -11,3 +13,11 @@ class Driver(HostPort, LifecyclePort, StatePort):
 
     vif_plug_events = False
     """Whether `spawn` plugs interfaces whose plugging neutron reports (a build then waits for it)."""
+
+    def disk_name_prefix(self, image_meta: Any, disk_bus: str | None) -> str:
+        """How a guest's disks are called when nobody chose names: `sd` or `vd`, without the letter."""
+        return "sd"
+
+    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
+        """Take an interface whose port is gone out of a guest."""
+        raise NotImplementedError

@@ -70,11 +70,28 @@ def test_two_operations_may_wait_for_the_same():
     assert not events.deliver(event())
 
 
-def test_forgetting_the_instance_ends_its_waits_as_failed():
+def test_an_event_that_came_before_it_was_named_counts():
+    events = ExternalEvents()
+    with events.expect(UUID, []) as expected:
+        assert not events.deliver(event())
+        expected.wait(0)
+        expected.also([PLUGGED])
+        expected.wait(0)
+
+
+def test_a_later_expectation_does_not_see_earlier_events():
+    events = ExternalEvents()
+    with events.expect(UUID, []):
+        events.deliver(event())
+    with events.expect(UUID, [PLUGGED]) as expected:
+        assert expected.missing() == [PLUGGED]
+
+
+def test_taking_the_instance_away_ends_its_waits():
     events = ExternalEvents()
     with events.expect(UUID, [PLUGGED]) as expected:
         events.forget(UUID)
-        with pytest.raises(errors.NovaException):
+        with pytest.raises(errors.ShuttingDown, match="taken away"):
             expected.wait(1)
 
 

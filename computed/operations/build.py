@@ -1,0 +1,226 @@
+"""Building a server: claim, disks, network, guest; and what is done when one of them fails."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from oslo_utils import timeutils
+
+from computed import errors, objects
+from computed.lib.undo import UndoStack
+from computed.states import EDGES, Edge, TaskState, VmState
+from computed.steps import block_devices, network
+from computed.steps.announce import announce, announced
+from computed.steps.build_order import BuildOrder
+from computed.steps.build_verdict import Stage
+from computed.steps.failed_build import FailedBuild
+from computed.steps.group_policy import check_group_policy, group_hint
+from computed.steps.guest import FirstBoot, decode_files, doomed_guest, image_meta_of, new_guest
+from computed.steps.plugging import Plugging, awaiting_plugs
+from computed.steps.power import power_state
+from computed.steps.records import advance
+from computed.steps.removal import publish
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+# The conductor must find what it finds before a build, and the record walks two edges in one save.
+_BEGIN = Edge(EDGES["build"].expected, TaskState.NETWORKING, VmState.BUILDING)
+
+
+def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)
+    host: ComputeHost,
+    context: RequestContext,
+    *,
+    instance: Any,
+    image: Mapping[str, Any],
+    request_spec: Any,
+    filter_properties: dict[str, Any] | None,
+    accel_uuids: Sequence[str] | None,
+    admin_password: str | None = None,
+    injected_files: Sequence[Sequence[str]] | None = None,
+    requested_networks: Any = None,
+    security_groups: Sequence[str] | None = None,
+    block_device_mapping: Any = None,
+    node: str | None = None,
+    limits: Any = None,
+    host_list: Any = None,
+) -> None:
+    """Build and start a server on this host; see compute_rpc.json.
+
+    Nothing is raised for a build that fails: the instance ends in ERROR with a fault, goes back to the
+    conductor for another host, or is gone; in each case nothing of it is left here.
+    """
+    order = BuildOrder(
+        instance=instance,
+        image=image or {},
+        request_spec=request_spec,
+        filter_properties=filter_properties or {},
+        accel_uuids=accel_uuids or (),
+        admin_password=admin_password,
+        injected_files=injected_files or (),
+        requested_networks=requested_networks,
+        security_groups=security_groups or (),
+        bdms=objects.BlockDeviceMappingList(objects=[])
+        if block_device_mapping is None
+        else block_device_mapping,
+        nodename=node or min(host.tracker.nodenames(), default=""),
+        limits=limits,
+        host_list=host_list,
+    )
+    with host.build_slots:
+        Build(host, context, order).run()
+
+
+class Build:
+    """One build: its steps in order, each with its undo; `stage` says how far it has come."""
+
+    def __init__(self, host: ComputeHost, context: RequestContext, order: BuildOrder) -> None:
+        self.host = host
+        self.context = context
+        self.order = order
+        self.instance = order.instance
+        self.stage = Stage.BEGIN
+        self.undo = UndoStack()
+
+    def run(self) -> None:
+        """Build; on failure take everything back and do what the verdict says."""
+        started = time.monotonic()
+        self.instance.vm_state = VmState.BUILDING
+        self.instance.task_state = None
+        self._announce("start", extra={"image_name": self.order.image.get("name")})
+        try:
+            network_info = self._steps()
+        except Exception as error:
+            leftovers = self.undo.rollback()
+            self._announce("error", exception=error)
+            FailedBuild(self.host, self.context, self.order).settle(error, self.stage, is_clean=not leftovers)
+            return
+        self.undo.commit()
+        self.host.tracker.build_succeeded(self.order.nodename)
+        LOG.info("Instance %s built in %.2f s", self.instance.uuid, time.monotonic() - started)
+        records = objects.InstanceList(objects=[self.instance])
+        self.host.scheduler.update_instance_info(self.context.elevated(), records)
+        self._announce("end", network_info=network_info, extra={"message": "Success"})
+
+    def _steps(self) -> Any:
+        """The whole way to a running guest; returns its network."""
+        self._refuse_the_impossible()
+        files = decode_files(self.order.injected_files)
+        image_meta = image_meta_of(self.order.image)
+        allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
+        claim = self._claim(allocations)
+        self._name_disks(image_meta)
+        with awaiting_plugs(self.host, self.instance) as plugging:
+            network_info = self._get_network()
+            self.stage = Stage.SPAWN
+            advance(self.host, self.instance, "build_spawning")
+            publish(self.host, self.context, self.order.nodename)
+            first = FirstBoot(allocations, files, self.order.admin_password)
+            self._spawn(image_meta, network_info, first, plugging)
+        self._finish(image_meta, network_info)
+        claim.settle()
+        return network_info
+
+    def _refuse_the_impossible(self) -> None:
+        can = self.host.driver.capabilities
+        requests = [*(self.order.requested_networks or ()), *self.order.bdms]
+        if any(request.tag for request in requests) and not can["supports_device_tagging"]:
+            self._abort("this host cannot tag devices")
+        if self.instance.trusted_certs and not can["supports_trusted_certs"]:
+            self._abort("this host cannot check the signatures of images")
+        if self.order.accel_uuids:
+            self._abort("this compute does not handle accelerators yet")
+        block_devices.refuse_volumes(self.instance, self.order.bdms)
+
+    def _abort(self, reason: str) -> None:
+        raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason)
+
+    def _claim(self, allocations: Mapping[str, Any]) -> Any:
+        """Take the instance's place on the node, in memory first, then in its record."""
+        self.stage = Stage.CLAIM
+        instance = self.instance
+        claim = self.host.tracker.instance_claim(
+            instance, self.order.nodename, allocations, self.order.limits
+        )
+        self.undo.push("give the claim back", lambda: (claim.abort(), claim.unstamp(instance)))
+        claim.stamp(instance)
+        instance.system_metadata["boot_roles"] = ",".join(self.context.roles)
+        self.stage = Stage.BEGIN
+        advance(self.host, instance, _BEGIN)
+        self.stage = Stage.CLAIM
+        hint = group_hint(self.order.request_spec, self.order.filter_properties)
+        check_group_policy(self.host, self.context, instance, hint)
+        return claim
+
+    def _name_disks(self, image_meta: Any) -> None:
+        self.stage = Stage.DISKS
+        root = next((bdm for bdm in self.order.bdms if bdm.is_root), None)
+        prefix = self.host.driver.disk_name_prefix(image_meta, root.disk_bus if root else None)
+        most = self.host.conf.compute.max_disk_devices_to_attach
+        named = block_devices.name_devices(self.instance, self.order.bdms, prefix, most)
+        block_devices.save_names(self.host, named)
+
+    def _get_network(self) -> Any:
+        """Get the ports and record them, together with the next state."""
+        self.stage = Stage.NETWORK
+        with network.cache_lock(self.host, self.instance):
+            network_info = network.allocate(
+                self.host,
+                self.context,
+                self.instance,
+                requested=self.order.requested_networks,
+                security_groups=self.order.security_groups,
+                undo=self.undo,
+            )
+            network.remember(self.instance, network_info)
+            self.stage = Stage.DISKS
+            advance(self.host, self.instance, "build_block_devices")
+        return network_info
+
+    def _spawn(self, image_meta: Any, network_info: Any, first: FirstBoot, plugging: Plugging) -> None:
+        spec = new_guest(self.instance, image_meta, network_info, self.order.bdms, first)
+        self.undo.push("take the guest away", self._take_guest_away)
+        plugging.expect_ports(network_info)
+        self.host.driver.spawn(self.context, spec)
+        plugging.wait()
+
+    def _take_guest_away(self) -> None:
+        with announced(self.host, self.context, self.instance, "shutdown", bdms=self.order.bdms):
+            self.host.driver.destroy(self.context, doomed_guest(self.instance, self.order.bdms))
+
+    def _finish(self, image_meta: Any, network_info: Any) -> None:
+        self.stage = Stage.FINISH
+        instance, conf = self.instance, self.host.conf
+        instance.system_metadata.pop("network_allocated", None)
+        _choose_access_addresses(instance, network_info, conf.default_access_ip_network_name)
+        is_mandatory = image_meta.properties.get("img_config_drive") == "mandatory"
+        if not instance.config_drive and (conf.force_config_drive or is_mandatory):
+            instance.config_drive = "True"
+        advance(
+            self.host,
+            instance,
+            "build_done",
+            power_state=power_state(self.host, instance),
+            launched_at=timeutils.utcnow(with_timezone=True),
+        )
+
+    def _announce(self, phase: str, **details: Any) -> None:
+        announce(self.host, self.context, self.instance, "create", phase, bdms=self.order.bdms, **details)
+
+
+def _choose_access_addresses(instance: Any, network_info: Any, label: str | None) -> None:
+    """Publish the addresses on the network of that label as the server's access addresses, if it has none."""
+    if not label or instance.access_ip_v4 or instance.access_ip_v6:
+        return
+    vif = next((vif for vif in network_info if vif["network"]["label"] == label), None)
+    for address in vif.fixed_ips() if vif is not None else ():
+        name = f"access_ip_v{address['version']}"
+        if not getattr(instance, name):
+            setattr(instance, name, address["address"])

@@ -1,0 +1,126 @@
+"""The end of a build that failed, once all it did has been taken back: error, another host, nothing."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import TaskState
+from computed.steps.build_order import BuildOrder
+from computed.steps.build_verdict import Stage, Verdict, judge
+from computed.steps.faults import fault_message, record_fault
+from computed.steps.patience import patiently
+from computed.steps.records import forget_host, save, set_error
+from computed.steps.removal import publish
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+class FailedBuild:
+    """One failed build and what is done about it."""
+
+    def __init__(self, host: ComputeHost, context: Any, order: BuildOrder) -> None:
+        self.host = host
+        self.context = context
+        self.order = order
+        self.instance = order.instance
+
+    def settle(self, error: Exception, stage: Stage, *, is_clean: bool) -> None:
+        """Do what the verdict on `error` at `stage` says; `is_clean` when everything could be taken back."""
+        verdict = judge(error, stage)
+        if verdict is Verdict.GONE and not self._is_gone():
+            verdict = Verdict.ABORT
+        if verdict in (Verdict.RESCHEDULE, Verdict.RESCHEDULE_BY_POLICY) and not is_clean:
+            LOG.warning("Instance %s is not rescheduled: it was not cleaned up here", self.instance.uuid)
+            verdict = Verdict.ABORT
+        self._log(error, verdict)
+        publish(self.host, self.context, self.order.nodename)
+        legs: Mapping[Verdict, Callable[[Exception], None]] = {
+            Verdict.GONE: self._give_up_allocations,
+            Verdict.STALE: lambda error: None,
+            Verdict.ABORT: self._end_in_error,
+            Verdict.RESCHEDULE: self._send_elsewhere,
+            Verdict.RESCHEDULE_BY_POLICY: self._send_elsewhere,
+        }
+        legs[verdict](error)
+        if verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
+            self.host.tracker.build_failed(self.order.nodename)
+
+    def _log(self, error: Exception, verdict: Verdict) -> None:
+        if verdict in (Verdict.GONE, Verdict.STALE):
+            LOG.info("The build of instance %s ends: %s", self.instance.uuid, fault_message(error))
+        else:
+            what = "fails" if verdict is Verdict.ABORT else "is tried elsewhere"
+            LOG.error("The build of instance %s %s", self.instance.uuid, what, exc_info=error)
+
+    def _is_gone(self) -> bool:
+        """Whether the record is deleted or being deleted; if that cannot be read, it is taken to be there."""
+        try:
+            record = objects.Instance.get_by_uuid(self.context, self.instance.uuid, expected_attrs=[])
+        except errors.InstanceNotFound:
+            return True
+        except Exception:
+            return False
+        return bool(record.task_state == TaskState.DELETING)
+
+    def _end_in_error(self, error: Exception) -> None:
+        if not isinstance(error, errors.BuildAbortException):
+            cause = error
+            error = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(cause))
+            error.__cause__ = cause
+        self._give_up_allocations(error)
+        record_fault(self.context, self.host.name, self.instance, error)
+        forget_host(self.instance)
+        set_error(self.host, self.instance, clear_task_state=True)
+
+    def _give_up_allocations(self, error: Exception) -> None:
+        """No guest uses them any more, and with no host on its record nobody else would."""
+        try:
+            self.host.placement.delete_allocations(self.context, self.instance.uuid)
+        except errors.NovaException as failure:
+            LOG.warning("Instance %s keeps its allocations: %s", self.instance.uuid, failure)
+
+    def _send_elsewhere(self, error: Exception) -> None:
+        """Hand the build back to the conductor, if it may be tried again, else end it."""
+        retry = self.order.filter_properties.get("retry")
+        if not retry:
+            self._end_in_error(error)
+            return
+        retry["exc"] = traceback.format_exception(error)
+        retry["exc_reason"] = fault_message(error)
+        forget_host(self.instance)
+        self.instance.task_state = TaskState.SCHEDULING
+        try:
+            save(self.host, self.instance)
+            self._give_up_allocations(error)
+            self._cast_build()
+        except errors.InstanceNotFound:
+            LOG.info("Instance %s is gone before it could be rescheduled", self.instance.uuid)
+            self._give_up_allocations(error)
+        except errors.ConductorUnavailable as failure:
+            self._end_in_error(failure)
+
+    def _cast_build(self) -> None:
+        order = self.order
+
+        def attempt(is_repeated: bool) -> None:
+            self.host.compute_tasks.build_instances(
+                self.context,
+                instances=[order.instance],
+                image=dict(order.image),
+                filter_properties=order.filter_properties,
+                admin_password=order.admin_password,
+                injected_files=list(order.injected_files),
+                requested_networks=order.requested_networks,
+                security_groups=list(order.security_groups),
+                request_spec=order.request_spec,
+                host_lists=[order.host_list],
+            )
+
+        patiently(f"Rescheduling instance {self.instance.uuid}", attempt, stopping=self.host.stopping)

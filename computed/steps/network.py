@@ -1,0 +1,130 @@
+"""The network of an instance: ports from the network service, what of them is recorded here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.objects.network_model import NetworkInfo
+from computed.steps.patience import patiently
+
+if TYPE_CHECKING:
+    from computed.lib.undo import UndoStack
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def cached(instance: Any) -> Any:
+    """The network information that the instance's record has; empty when it has none."""
+    cache = instance.info_cache
+    return NetworkInfo() if cache is None or cache.network_info is None else cache.network_info
+
+
+def remember(instance: Any, network_info: Any) -> None:
+    """Put `network_info` into the instance's info cache, to go with its next save."""
+    if instance.info_cache is None:
+        instance.info_cache = objects.InstanceInfoCache.new(instance._context, instance.uuid)
+    instance.info_cache.network_info = network_info
+
+
+def cache_lock(host: ComputeHost, instance: Any) -> AbstractContextManager[None]:
+    """Held from asking the network service to recording its answer, so that no older one overwrites it."""
+    return host.locks.hold(f"network-{instance.uuid}")
+
+
+def allocate(
+    host: ComputeHost,
+    context: Any,
+    instance: Any,
+    *,
+    requested: Any,
+    security_groups: Sequence[str] | None,
+    undo: UndoStack,
+) -> Any:
+    """Get the ports that are asked for, record their interfaces, and return the NetworkInfo.
+
+    No port is asked for when `requested` says none. What is not ours to keep when the build fails goes
+    back through `undo`.
+    """
+    if requested is not None and requested.no_allocate:
+        return NetworkInfo()
+    if instance.system_metadata.pop("network_allocated", "False") == "True":
+        # An earlier host of this build left the ports bound to it.
+        host.network.bind_to_host(context, instance, host=host.name)
+        network_info = host.network.network_info(context, instance)
+        undo.push("give the ports back", lambda: deallocate(host, context, instance, requested=requested))
+        return network_info
+    network_info = host.network.allocate(
+        context,
+        instance,
+        host=host.name,
+        requested=requested,
+        security_groups=tuple(security_groups or ()),
+    )
+    undo.push("give the ports back", lambda: give_back(host, context, instance, requested))
+    for vif, tag in zip(network_info, _tags(requested, len(network_info)), strict=True):
+        _record_interface(host, context, instance, vif, tag)
+    return network_info
+
+
+def give_back(host: ComputeHost, context: Any, instance: Any, requested: Any) -> None:
+    """Undo `allocate`: the ports, and the records of their interfaces."""
+    deallocate(host, context, instance, requested=requested)
+    objects.VirtualInterface.delete_by_instance_uuid(context, instance.uuid)
+
+
+def deallocate(host: ComputeHost, context: Any, instance: Any, *, requested: Any = None) -> None:
+    """Delete the ports that were made for the instance and unbind those it was given."""
+    if requested is not None and requested.no_allocate:
+        return
+    host.network.deallocate(context, instance, requested=requested)
+    remember(instance, NetworkInfo())
+
+
+def refresh(host: ComputeHost, context: Any, instance: Any) -> bool:
+    """Bring the info cache up to what the network service says; False when nothing had changed.
+
+    Raises InstanceInfoCacheNotFound (the instance is gone), and the network service's errors.
+    """
+    with cache_lock(host, instance):
+        if instance.info_cache is None:
+            remember(instance, NetworkInfo())
+        instance.info_cache.refresh()
+        before = cached(instance).json()
+        network_info = host.network.network_info(context, instance)
+        if network_info.json() == before:
+            return False
+        instance.info_cache.network_info = network_info
+        instance.info_cache.save()
+        return True
+
+
+def _tags(requested: Any, count: int) -> list[str | None]:
+    """The tags that the interfaces were asked for with: interfaces come in the order of the requests."""
+    if requested is None or requested.auto_allocate or len(requested) != count:
+        return [None] * count
+    return [request.tag for request in requested]
+
+
+def _record_interface(host: ComputeHost, context: Any, instance: Any, vif: Any, tag: str | None) -> None:
+    # The address carries the port, because the same MAC may be on several networks.
+    record = objects.VirtualInterface(
+        context=context,
+        address=f"{vif['address']}/{vif['id']}",
+        instance_uuid=instance.uuid,
+        tag=tag,
+        uuid=vif["id"],
+    )
+
+    def attempt(is_repeated: bool) -> None:
+        try:
+            record.create()
+        except errors.VirtualInterfaceCreateException:
+            if not (is_repeated and objects.VirtualInterface.get_by_uuid(context, vif["id"])):
+                raise
+
+    patiently(f"Recording the interface {vif['id']}", attempt, stopping=host.stopping)

@@ -1,0 +1,48 @@
+"""Outlives a conductor or a broker that is restarted in the middle of a verb."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from computed import errors
+
+LOG = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+PATIENCE_SECONDS: Final = 600.0
+_LONGEST_PAUSE_SECONDS: Final = 10.0
+
+
+def patiently(
+    what: str,
+    attempt: Callable[[bool], Result],
+    *,
+    stopping: threading.Event,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Result:
+    """Call `attempt` until the conductor has answered it, and return what it returns.
+
+    `attempt(is_repeated)` must be safe to repeat: when the answer to an earlier call was lost, the thing
+    may have been done already, which is what `is_repeated` warns of. `what` names it in the log.
+    Raises ConductorUnavailable when the patience is over or the agent stops, and whatever else `attempt`
+    raises.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause_seconds = 0.5
+    is_repeated = False
+    while True:
+        try:
+            return attempt(is_repeated)
+        except errors.ConductorUnavailable as error:
+            left = deadline - time.monotonic()
+            if left <= 0 or stopping.is_set():
+                raise
+            LOG.warning("%s: %s; trying again in %.1f s", what, error, pause_seconds)
+            if stopping.wait(min(pause_seconds, left)):
+                raise
+        is_repeated = True
+        pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)

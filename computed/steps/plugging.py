@@ -1,0 +1,60 @@
+"""Waiting for the network to say that a new guest's interfaces are plugged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from computed import errors
+from computed.states import ExternalEventName
+
+if TYPE_CHECKING:
+    from computed.steps.events import Expectation
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+class Plugging:
+    """The wait for the plugs of one guest; does nothing with a driver or options that want no waiting."""
+
+    def __init__(self, host: ComputeHost, instance: Any, expectation: Expectation | None) -> None:
+        self._conf = host.conf
+        self._instance = instance
+        self._expectation = expectation
+
+    def expect_ports(self, network_info: Any) -> None:
+        """From now on wait for those ports of `network_info` that are not plugged yet."""
+        if self._expectation is not None:
+            idle = [vif["id"] for vif in network_info if not vif["active"]]
+            self._expectation.also((ExternalEventName.NETWORK_VIF_PLUGGED, port) for port in idle)
+
+    def wait(self) -> None:
+        """Wait until all are plugged. Raises VirtualInterfaceCreateException when one is not in time or the
+        network reports failure; with `vif_plugging_is_fatal` off that is only logged."""
+        if self._expectation is None:
+            return
+        try:
+            self._expectation.wait(self._conf.vif_plugging_timeout)
+        except (errors.InstanceEventTimeout, errors.NovaException) as error:
+            missing = ", ".join(str(tag) for _, tag in self._expectation.missing())
+            LOG.warning(
+                "Instance %s: ports not plugged (%s): %s",
+                self._instance.uuid,
+                missing or "none missing",
+                error or "no event came in time",
+            )
+            if self._conf.vif_plugging_is_fatal:
+                raise errors.VirtualInterfaceCreateException() from error
+
+
+@contextmanager
+def awaiting_plugs(host: ComputeHost, instance: Any) -> Iterator[Plugging]:
+    """Keep what the network says of the instance from now on: it may speak before we know the ports."""
+    if not (host.driver.vif_plug_events and host.conf.vif_plugging_timeout):
+        yield Plugging(host, instance, None)
+        return
+    with host.events.expect(instance.uuid, ()) as expectation:
+        yield Plugging(host, instance, expectation)

@@ -1,0 +1,69 @@
+"""The power of a guest: what it is, switching it off and on, and what the record says of it afterwards."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import POWERED_OFF, PowerState
+from computed.steps.announce import announced
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.records import advance
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def power_state(host: ComputeHost, instance: Any) -> int:
+    """The power state code of the guest; NOSTATE when the hypervisor says that it has none such.
+
+    Raises HypervisorUnavailable: then the state is not known.
+    """
+    try:
+        return int(host.driver.state(instance).power_state)
+    except errors.InstanceNotFound:
+        return int(PowerState.NOSTATE)
+
+
+def shutdown_timing(host: ComputeHost, instance: Any, clean_shutdown: bool) -> tuple[int, int]:
+    """How long a guest may take to shut down, and how often it is asked, both in seconds.
+
+    An image may name its own time (os_shutdown_timeout).
+    """
+    if not clean_shutdown:
+        return 0, 0
+    timeout = host.conf.shutdown_timeout
+    own = instance.system_metadata.get("image_os_shutdown_timeout")
+    if own is not None:
+        try:
+            timeout = int(own)
+        except ValueError:
+            LOG.warning("Instance %s: its image names %r as shutdown timeout", instance.uuid, own)
+    return timeout, host.conf.compute.shutdown_retry_interval
+
+
+def power_off(host: ComputeHost, instance: Any, *, clean_shutdown: bool) -> None:
+    """Stop the guest, politely first if it may take its time; raises InstanceNotFound."""
+    timeout_seconds, retry_seconds = shutdown_timing(host, instance, clean_shutdown)
+    host.driver.power_off(instance, timeout_seconds=timeout_seconds, retry_seconds=retry_seconds)
+
+
+def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool = True) -> None:
+    """The whole of a stop: guest, record, notifications."""
+    instance.load(*PARTS)
+    edge = "stop_when_off" if power_state(host, instance) in POWERED_OFF else "stop"
+    with announced(host, context, instance, "power_off"):
+        power_off(host, instance, clean_shutdown=clean_shutdown)
+        advance(host, instance, edge, power_state=power_state(host, instance))
+
+
+def start(host: ComputeHost, context: Any, instance: Any) -> None:
+    """The whole of a start: guest, record, notifications."""
+    instance.load(*PARTS)
+    with announced(host, context, instance, "power_on"):
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        host.driver.power_on(context, known_guest(instance, bdms))
+        advance(host, instance, "start", power_state=power_state(host, instance))

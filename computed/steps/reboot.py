@@ -1,0 +1,54 @@
+"""The whole of a reboot, soft or hard: guest, record, notifications."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import PowerState, VmState
+from computed.steps.announce import announce, announced
+from computed.steps.faults import record_fault
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.power import power_state
+from computed.steps.records import advance, set_error
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> None:
+    """Restart the guest.
+
+    When that fails and the guest runs all the same, a fault is recorded and the reboot counts as done; when
+    it does not run, the instance goes to ERROR and the failure is raised.
+    """
+    edge = "reboot_hard" if hard else "reboot_soft"
+    instance.load(*PARTS)
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    with announced(host, context, instance, "reboot", bdms=bdms):
+        advance(host, instance, edge, power_state=power_state(host, instance))
+        if instance.power_state != PowerState.RUNNING:
+            LOG.warning("Instance %s is rebooted though it does not run", instance.uuid)
+        after = VmState.RESCUED if instance.vm_state == VmState.RESCUED else VmState.ACTIVE
+        try:
+            advance(host, instance, f"{edge}_started")
+            host.driver.reboot(context.elevated(), known_guest(instance, bdms), hard=hard)
+        except Exception as error:
+            _survive(host, context, instance, error, bdms)
+        try:
+            advance(host, instance, "reboot_done", vm_state=after, power_state=power_state(host, instance))
+        except errors.InstanceNotFound:
+            LOG.warning("Instance %s is gone before its reboot ended", instance.uuid)
+
+
+def _survive(host: ComputeHost, context: Any, instance: Any, error: Exception, bdms: Any) -> None:
+    """Return if the guest runs in spite of `error`, else raise it."""
+    if power_state(host, instance) != PowerState.RUNNING:
+        set_error(host, instance)
+        raise error
+    LOG.warning("Instance %s runs, but its reboot failed", instance.uuid, exc_info=error)
+    record_fault(context, host.name, instance, error)
+    announce(host, context, instance, "reboot", "error", exception=error, bdms=bdms)

@@ -1,0 +1,92 @@
+"""Saving an instance's record: along the edges of the state machine, and so that no answer gets lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import EDGES, Edge, VmState
+from computed.steps.patience import patiently
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def advance(host: ComputeHost, instance: Any, edge: str | Edge, **changes: Any) -> None:
+    """Walk one edge of states.EDGES: set its states and `changes`, and save what it expects.
+
+    Raises InstanceNotFound, UnexpectedTaskStateError (UnexpectedDeletingTaskStateError when the instance is
+    being deleted), ConductorUnavailable.
+    """
+    step = EDGES[edge] if isinstance(edge, str) else edge
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    if step.vm_state is not None:
+        instance.vm_state = step.vm_state
+    instance.task_state = step.task_state
+    save(host, instance, expected=step.expected)
+
+
+def save(host: ComputeHost, instance: Any, *, expected: Sequence[str | None] = ()) -> None:
+    """Save `instance`, once, however often the answer is lost; `expected` are task states, empty for any."""
+    kwargs = {"expected_task_state": [state and str(state) for state in expected]} if expected else {}
+
+    def attempt(is_repeated: bool) -> None:
+        try:
+            instance.save(**kwargs)
+        except errors.UnexpectedTaskStateError:
+            # Our own lost save may be what changed the task state.
+            if not (is_repeated and _is_saved(instance)):
+                raise
+
+    patiently(f"Saving instance {instance.uuid}", attempt, stopping=host.stopping)
+
+
+def _is_saved(instance: Any) -> bool:
+    """Whether the record has the states that we tried to save."""
+    record = objects.Instance.get_by_uuid(instance._context, instance.uuid, expected_attrs=[])
+    names = ("vm_state", "task_state", "host", "power_state")
+    if any(getattr(record, name) != getattr(instance, name) for name in names):
+        return False
+    instance.obj_reset_changes()
+    return True
+
+
+def set_error(host: ComputeHost, instance: Any, *, clear_task_state: bool = False) -> None:
+    """Put the instance into ERROR, whatever it was; no error when it is gone."""
+    instance.vm_state = VmState.ERROR
+    if clear_task_state:
+        instance.task_state = None
+    try:
+        save(host, instance)
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone before it could be put into ERROR", instance.uuid)
+
+
+def forget_host(instance: Any) -> None:
+    """Take the instance off its host in memory; the caller saves.
+
+    No host, no zone either: it belongs to none as long as it is nowhere.
+    """
+    instance.host = None
+    instance.node = None
+    instance.compute_id = None
+    instance.launched_on = None
+    instance.availability_zone = None
+
+
+def destroy(host: ComputeHost, instance: Any) -> None:
+    """Remove the record, with everything that belongs to it; raises InstanceNotFound when it is gone."""
+
+    def attempt(is_repeated: bool) -> None:
+        try:
+            instance.destroy()
+        except errors.InstanceNotFound:
+            if not is_repeated:
+                raise
+
+    patiently(f"Destroying the record of instance {instance.uuid}", attempt, stopping=host.stopping)

@@ -1,0 +1,101 @@
+"""Taking an instance away: its guest, its ports, its place on the host, its record."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from oslo_utils import timeutils
+
+from computed import errors, objects
+from computed.states import PowerState
+from computed.steps import network
+from computed.steps.announce import announced
+from computed.steps.block_devices import refuse_volumes
+from computed.steps.guest import PARTS, doomed_guest
+from computed.steps.records import advance, destroy
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_NETWORK_ATTEMPTS: Final = 4
+_LONGEST_PAUSE_SECONDS: Final = 12
+
+
+def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """Delete an instance of this host; raises InstanceNotFound when somebody else has finished it."""
+    if bdms is None:
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    refuse_volumes(instance, bdms)
+    instance.load(*PARTS)
+    host.events.forget(instance.uuid)
+    with announced(host, context, instance, "delete", bdms=bdms):
+        with announced(host, context, instance, "shutdown", bdms=bdms):
+            remove_guest(host, context, instance, bdms)
+        advance(
+            host,
+            instance,
+            "delete_done",
+            power_state=int(PowerState.NOSTATE),
+            terminated_at=timeutils.utcnow(with_timezone=True),
+        )
+        release(host, context, instance)
+        destroy(host, instance)
+
+
+def remove_guest(
+    host: ComputeHost, context: Any, instance: Any, bdms: Any, *, requested_networks: Any = None
+) -> None:
+    """Destroy the guest and give its ports back.
+
+    A guest that cannot be powered off keeps its ports, for it may still be using them.
+    """
+    admin = context.elevated()
+    try:
+        host.driver.destroy(admin, doomed_guest(instance, bdms))
+    except errors.InstancePowerOffFailure:
+        raise
+    except Exception:
+        deallocate(host, admin, instance, requested=requested_networks)
+        raise
+    deallocate(host, admin, instance, requested=requested_networks)
+
+
+def deallocate(host: ComputeHost, context: Any, instance: Any, *, requested: Any = None) -> None:
+    """Give the ports back; a network service that cannot be reached is asked a few times more."""
+    for attempt in range(1, _NETWORK_ATTEMPTS + 1):
+        try:
+            network.deallocate(host, context, instance, requested=requested)
+        except errors.NetworkServiceUnavailable as error:
+            if attempt == _NETWORK_ATTEMPTS:
+                raise
+            LOG.warning("Instance %s: its ports could not be given back yet: %s", instance.uuid, error)
+            if host.stopping.wait(min(2 * attempt, _LONGEST_PAUSE_SECONDS)):
+                raise
+        else:
+            return
+
+
+def release(host: ComputeHost, context: Any, instance: Any) -> None:
+    """Give back what the instance held: its place in the ledger, its allocations, the schedulers' knowledge.
+
+    Raises AllocationDeleteFailed, PlacementAPIConnectFailure: the instance must not be forgotten while
+    placement still counts it.
+    """
+    nodename = instance.node
+    host.tracker.release(instance)
+    publish(host, context, nodename)
+    host.placement.delete_allocations(context, instance.uuid)
+    host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
+
+
+def publish(host: ComputeHost, context: Any, nodename: str | None) -> None:
+    """Save the compute node if the ledger has changed; what fails now is made up for by the next audit."""
+    if nodename is None:
+        return
+    try:
+        host.tracker.publish(context.elevated(), nodename)
+    except Exception as error:
+        LOG.warning("The compute node of %s could not be saved now: %s", nodename, error)
