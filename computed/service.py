@@ -96,7 +96,7 @@ class Service:
         self._parts.runner.stop()
         self._parts.servers.stop_primary()
         is_idle = self._wait_idle(min(self._conf.manager_shutdown_timeout, total))
-        self._host.events.cancel_all()
+        self._host.stop_waiting()
         if not is_idle:
             is_idle = self._wait_idle(max(0.0, min(deadline - time.monotonic(), _CLEANUP_SECONDS)))
         self._host.driver.on_lifecycle_event(None)

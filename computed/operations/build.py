@@ -171,14 +171,7 @@ class Build:
         """Get the ports and record them, together with the next state."""
         self.stage = Stage.NETWORK
         with network.cache_lock(self.host, self.instance):
-            network_info = network.allocate(
-                self.host,
-                self.context,
-                self.instance,
-                requested=self.order.requested_networks,
-                security_groups=self.order.security_groups,
-                undo=self.undo,
-            )
+            network_info = network.allocate(self.host, self.context, self.order, self.undo)
             network.remember(self.instance, network_info)
             self.stage = Stage.DISKS
             advance(self.host, self.instance, "build_block_devices")

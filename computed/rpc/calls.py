@@ -7,6 +7,7 @@ from enum import Flag, auto
 from typing import Final
 
 from computed import errors
+from computed.operations import build, console, destroy, events, host, power, reboot
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
 
@@ -123,18 +124,19 @@ _LIVE_CHECK_ARGUMENTS: Final = "instance block_migration disk_over_commit migrat
 
 _ROWS: Final = (
     # Life
-    _row("build_and_run_instance", _BUILD_ARGUMENTS, REVERT, lock=True),
-    _row("terminate_instance", "instance bdms", REVERT | OWN, lock=True),
+    _row("build_and_run_instance", _BUILD_ARGUMENTS, REVERT, build.build_and_run_instance, lock=True),
+    _row("terminate_instance", "instance bdms", REVERT | OWN, destroy.terminate_instance, lock=True),
     _row("soft_delete_instance", "instance", REVERT | OWN, lock=True),
     _row("restore_instance", "instance", REVERT | OWN, lock=True),
     _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT, expected=_REBUILD),
     # Power
-    _row("start_instance", "instance", REVERT | OWN, lock=True, expected=_VTPM),
-    _row("stop_instance", "instance clean_shutdown", REVERT | OWN, lock=True),
+    _row("start_instance", "instance", REVERT | OWN, power.start_instance, lock=True, expected=_VTPM),
+    _row("stop_instance", "instance clean_shutdown", REVERT | OWN, power.stop_instance, lock=True),
     _row(
         "reboot_instance",
         "instance block_device_info reboot_type",
         REVERT | OWN,
+        reboot.reboot_instance,
         lock=True,
         expected=_VTPM,
     ),
@@ -147,7 +149,13 @@ _ROWS: Final = (
     _row("trigger_crash_dump", "instance", EVENT | OWN, expected=_CRASH_DUMP),
     _row("set_admin_password", "instance new_pass", REVERT | OWN),
     # Looking in
-    _row("get_console_output", "instance tail_length", FAULT | OWN, expected=_CONSOLE_OUTPUT),
+    _row(
+        "get_console_output",
+        "instance tail_length",
+        FAULT | OWN,
+        console.get_console_output,
+        expected=_CONSOLE_OUTPUT,
+    ),
     _row("get_vnc_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
     _row("get_spice_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
     _row("get_rdp_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
@@ -163,7 +171,7 @@ _ROWS: Final = (
     _row("unquiesce_instance", "instance mapping=None", NOTIFY | OWN, expected=_QUIESCE),
     _row("cache_images", "image_ids", NONE),
     # Networks
-    _row("external_instance_event", "instances events", NOTIFY),
+    _row("external_instance_event", "instances events", NOTIFY, events.external_instance_event),
     _row(
         "attach_interface",
         "instance network_id port_id requested_ip tag",
@@ -256,8 +264,8 @@ _ROWS: Final = (
         lock=True,
     ),
     # The host
-    _row("get_host_uptime", "", NOTIFY),
-    _row("set_host_enabled", "enabled", NOTIFY),
+    _row("get_host_uptime", "", NOTIFY, host.get_host_uptime),
+    _row("set_host_enabled", "enabled", NOTIFY, host.set_host_enabled),
     _row("host_power_action", "action", NOTIFY),
     _row("host_maintenance_mode", "host mode", NOTIFY),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
     from computed.lib.undo import UndoStack
+    from computed.steps.build_order import BuildOrder
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
@@ -36,34 +36,27 @@ def cache_lock(host: ComputeHost, instance: Any) -> AbstractContextManager[None]
     return host.locks.hold(f"network-{instance.uuid}")
 
 
-def allocate(
-    host: ComputeHost,
-    context: Any,
-    instance: Any,
-    *,
-    requested: Any,
-    security_groups: Sequence[str] | None,
-    undo: UndoStack,
-) -> Any:
-    """Get the ports that are asked for, record their interfaces, and return the NetworkInfo.
+def allocate(host: ComputeHost, context: Any, order: BuildOrder, undo: UndoStack) -> Any:
+    """Get the ports that a build asks for, record their interfaces, and return the NetworkInfo.
 
-    No port is asked for when `requested` says none. What is not ours to keep when the build fails goes
+    No port is asked for when the request says none. What is not ours to keep when the build fails goes
     back through `undo`.
     """
+    instance, requested = order.instance, order.requested_networks
     if requested is not None and requested.no_allocate:
         return NetworkInfo()
     if instance.system_metadata.pop("network_allocated", "False") == "True":
         # An earlier host of this build left the ports bound to it.
         host.network.bind_to_host(context, instance, host=host.name)
-        network_info = host.network.network_info(context, instance)
         undo.push("give the ports back", lambda: deallocate(host, context, instance, requested=requested))
-        return network_info
+        return host.network.network_info(context, instance)
     network_info = host.network.allocate(
         context,
         instance,
         host=host.name,
         requested=requested,
-        security_groups=tuple(security_groups or ()),
+        security_groups=tuple(order.security_groups),
+        providers=providers_of(order.request_spec),
     )
     undo.push("give the ports back", lambda: give_back(host, context, instance, requested))
     for vif, tag in zip(network_info, _tags(requested, len(network_info)), strict=True):
@@ -101,6 +94,17 @@ def refresh(host: ComputeHost, context: Any, instance: Any) -> bool:
         instance.info_cache.network_info = network_info
         instance.info_cache.save()
         return True
+
+
+def providers_of(request_spec: Any) -> dict[str, list[str]]:
+    """Port id → the providers that serve what the port asks of placement."""
+    if request_spec is None or not request_spec.obj_attr_is_set("requested_resources"):
+        return {}
+    return {
+        group.requester_id: list(group.provider_uuids)
+        for group in request_spec.requested_resources or ()
+        if group.requester_id and group.provider_uuids
+    }
 
 
 def _tags(requested: Any, count: int) -> list[str | None]:
