@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import objects
 from computed.objects import fields
 from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
+
+    from computed.objects.instance import Instance
 
 
 @register
@@ -42,6 +47,37 @@ class BlockDeviceMapping(Persistent, DictCompat, ComputedObject):
         "volume_size": fields.IntegerField(nullable=True),
         "volume_type": fields.StringField(nullable=True),
     }
+
+    attachment_id: str | None
+    boot_index: int | None
+    connection_info: str | None
+    created_at: datetime.datetime | None
+    delete_on_termination: bool
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    destination_type: str | None
+    device_name: str | None
+    device_type: str | None
+    disk_bus: str | None
+    encrypted: bool
+    encryption_format: str | None
+    encryption_options: str | None
+    encryption_secret_uuid: str | None
+    guest_format: str | None
+    id: int
+    image_id: str | None
+    instance: Instance | None
+    instance_uuid: str
+    no_device: bool
+    snapshot_id: str | None
+    source_type: str | None
+    tag: str | None
+    updated_at: datetime.datetime | None
+    uuid: str
+    volume_id: str | None
+    volume_size: int | None
+    volume_type: str | None
+
     LAZY_DEFAULTS = dict.fromkeys(("encryption_secret_uuid", "encryption_format", "encryption_options"))
 
     @property

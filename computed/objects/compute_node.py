@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed.objects import fields
 from computed.objects.base import ComputedObject, ObjectList, Persistent, register
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
+
+    import netaddr
+
+    from computed.objects.pci_device_pool import PciDevicePoolList
 
 
 @register
@@ -45,6 +52,41 @@ class ComputeNode(Persistent, ComputedObject):
         "vcpus": fields.IntegerField(),
         "vcpus_used": fields.IntegerField(),
     }
+
+    cpu_allocation_ratio: float
+    cpu_info: str | None
+    created_at: datetime.datetime | None
+    current_workload: int | None
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    disk_allocation_ratio: float
+    disk_available_least: int | None
+    free_disk_gb: int | None
+    free_ram_mb: int | None
+    host: str | None
+    host_ip: netaddr.IPAddress | None
+    hypervisor_hostname: str | None
+    hypervisor_type: str
+    hypervisor_version: int
+    id: int
+    local_gb: int
+    local_gb_used: int
+    mapped: int
+    memory_mb: int
+    memory_mb_used: int
+    metrics: str | None
+    numa_topology: str | None
+    pci_device_pools: PciDevicePoolList | None
+    ram_allocation_ratio: float
+    running_vms: int | None
+    service_id: int | None
+    stats: dict[str, str | None] | None
+    supported_hv_specs: list[HVSpec]
+    updated_at: datetime.datetime | None
+    uuid: str
+    vcpus: int
+    vcpus_used: int
+
     CHANGED_IN_PLACE = ("stats",)
 
     @remotable

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed.objects import fields
 from computed.objects.base import ComputedObject, DictCompat, Persistent, register
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
 
 
 @register
@@ -31,6 +34,27 @@ class Flavor(Persistent, DictCompat, ComputedObject):
         "vcpu_weight": fields.IntegerField(nullable=True),
         "vcpus": fields.IntegerField(),
     }
+
+    created_at: datetime.datetime | None
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    description: str | None
+    disabled: bool
+    ephemeral_gb: int
+    extra_specs: dict[str, str]
+    flavorid: str
+    id: int
+    is_public: bool
+    memory_mb: int
+    name: str | None
+    projects: list[str]
+    root_gb: int
+    rxtx_factor: float | None
+    swap: int
+    updated_at: datetime.datetime | None
+    vcpu_weight: int | None
+    vcpus: int
+
     CHANGED_IN_PLACE = ("extra_specs", "projects")
 
     def obj_load_attr(self, attrname: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import objects
 from computed.conf import CONF
@@ -12,6 +12,28 @@ from computed.objects import fields, network_model
 from computed.objects.base import ComputedObject, DictCompat, Persistent, register
 from computed.objects.instance_moves import MovingInstance
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
+
+    import netaddr
+
+    from computed.objects.cpu_model import VirtCPUModel
+    from computed.objects.device_metadata import InstanceDeviceMetadata
+    from computed.objects.ec2 import EC2Ids
+    from computed.objects.flavor import Flavor
+    from computed.objects.instance_fault import InstanceFault
+    from computed.objects.instance_info_cache import InstanceInfoCache
+    from computed.objects.instance_numa import InstanceNUMATopology
+    from computed.objects.instance_pci_requests import InstancePCIRequests
+    from computed.objects.keypair import KeyPairList
+    from computed.objects.migration_context import MigrationContext
+    from computed.objects.pci_device import PciDeviceList
+    from computed.objects.resource import ResourceList
+    from computed.objects.security_group import SecurityGroupList
+    from computed.objects.service import ServiceList
+    from computed.objects.tag import TagList
+    from computed.objects.trusted_certs import TrustedCerts
 
 LOADABLE = frozenset(
     {
@@ -119,6 +141,80 @@ class Instance(MovingInstance, Persistent, DictCompat, ComputedObject):
         "vm_mode": fields.StringField(nullable=True),
         "vm_state": fields.StringField(nullable=True),
     }
+
+    access_ip_v4: netaddr.IPAddress | None
+    access_ip_v6: netaddr.IPAddress | None
+    architecture: str | None
+    auto_disk_config: bool
+    availability_zone: str | None
+    cell_name: str | None
+    cleaned: bool
+    compute_id: int | None
+    config_drive: str | None
+    created_at: datetime.datetime | None
+    default_ephemeral_device: str | None
+    default_swap_device: str | None
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    device_metadata: InstanceDeviceMetadata | None
+    disable_terminate: bool
+    display_description: str | None
+    display_name: str | None
+    ec2_ids: EC2Ids
+    ephemeral_gb: int | None
+    ephemeral_key_uuid: str | None
+    fault: InstanceFault | None
+    flavor: Flavor
+    hidden: bool
+    host: str | None
+    hostname: str | None
+    id: int
+    image_ref: str | None
+    info_cache: InstanceInfoCache | None
+    instance_type_id: int | None
+    kernel_id: str | None
+    key_data: str | None
+    key_name: str | None
+    keypairs: KeyPairList
+    launch_index: int | None
+    launched_at: datetime.datetime | None
+    launched_on: str | None
+    locked: bool
+    locked_by: str | None
+    memory_mb: int | None
+    metadata: dict[str, str]
+    migration_context: MigrationContext | None
+    new_flavor: Flavor | None
+    node: str | None
+    numa_topology: InstanceNUMATopology | None
+    old_flavor: Flavor | None
+    os_type: str | None
+    pci_devices: PciDeviceList | None
+    pci_requests: InstancePCIRequests | None
+    power_state: int | None
+    progress: int | None
+    project_id: str | None
+    ramdisk_id: str | None
+    reservation_id: str | None
+    resources: ResourceList | None
+    root_device_name: str | None
+    root_gb: int | None
+    security_groups: SecurityGroupList
+    services: ServiceList
+    shutdown_terminate: bool
+    system_metadata: dict[str, str | None]
+    tags: TagList
+    task_state: str | None
+    terminated_at: datetime.datetime | None
+    trusted_certs: TrustedCerts | None
+    updated_at: datetime.datetime | None
+    user_data: str | None
+    user_id: str | None
+    uuid: str
+    vcpu_model: VirtCPUModel | None
+    vcpus: int | None
+    vm_mode: str | None
+    vm_state: str | None
 
     CHANGED_IN_PLACE = ("metadata", "system_metadata")
     SAVED_ALONG = (

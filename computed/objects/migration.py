@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import objects
 from computed.objects import fields
 from computed.objects.base import ComputedObject, ObjectList, Persistent, register
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
 
 
 @register
@@ -40,6 +43,35 @@ class Migration(Persistent, ComputedObject):
         "user_id": fields.StringField(nullable=True),
         "uuid": fields.UUIDField(),
     }
+
+    created_at: datetime.datetime | None
+    cross_cell_move: bool
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    dest_compute: str | None
+    dest_compute_id: int | None
+    dest_host: str | None
+    dest_node: str | None
+    disk_processed: int | None
+    disk_remaining: int | None
+    disk_total: int | None
+    hidden: bool
+    id: int
+    instance_uuid: str | None
+    memory_processed: int | None
+    memory_remaining: int | None
+    memory_total: int | None
+    migration_type: str
+    new_instance_type_id: int | None
+    old_instance_type_id: int | None
+    project_id: str | None
+    source_compute: str | None
+    source_node: str | None
+    status: str | None
+    updated_at: datetime.datetime | None
+    user_id: str | None
+    uuid: str
+
     LAZY_DEFAULTS = dict.fromkeys(("user_id", "project_id"))
 
     @property

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from computed.objects import fields
 from computed.objects.base import ComputedObject, ObjectList, register
+
+if TYPE_CHECKING:
+    import netaddr
 
 NETWORK_ID_AUTO = "auto"
 NETWORK_ID_NONE = "none"
@@ -23,6 +28,15 @@ class NetworkRequest(ComputedObject):
         "port_id": fields.UUIDField(nullable=True),
         "tag": fields.StringField(nullable=True),
     }
+
+    address: netaddr.IPAddress | None
+    arq_uuid: str | None
+    device_profile: str | None
+    network_id: str | None
+    pci_request_id: str | None
+    port_id: str | None
+    tag: str | None
+
     LAZY_DEFAULTS = dict.fromkeys(
         ("address", "arq_uuid", "device_profile", "network_id", "pci_request_id", "port_id", "tag")
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import objects
 from computed.objects import fields
 from computed.objects.base import ComputedObject, DictCompat, ObjectList, Persistent, register
 from computed.objects.remote import remotable
+
+if TYPE_CHECKING:
+    import datetime
+
+    from computed.objects.compute_node import ComputeNode
 
 
 @register
@@ -30,6 +35,24 @@ class Service(Persistent, DictCompat, ComputedObject):
         "uuid": fields.UUIDField(),
         "version": fields.IntegerField(),
     }
+
+    availability_zone: str | None
+    binary: str | None
+    compute_node: ComputeNode
+    created_at: datetime.datetime | None
+    deleted: bool
+    deleted_at: datetime.datetime | None
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    host: str | None
+    id: int
+    last_seen_up: datetime.datetime | None
+    report_count: int
+    topic: str | None
+    updated_at: datetime.datetime | None
+    uuid: str
+    version: int
 
     def obj_load_attr(self, attrname: str) -> None:
         """Load the compute node of the service's host; raises ComputeHostNotFound when there is none."""
