@@ -28,13 +28,19 @@ class Agent:
     """A compute host.  The same configuration file serves ``computed`` and stock nova-compute."""
 
     def __init__(
-        self, plane: Plane, host: str, kind: str, backend: str, options: ini.Ini | None = None
+        self,
+        plane: Plane,
+        host: str,
+        kind: str,
+        backend: str,
+        options: ini.Ini | None = None,
+        plug_seconds: float | None = None,
     ) -> None:
         self.host, self.kind, self.backend = host, kind, backend
         self._plane = plane
         self.state = plane.settings.root / "computes" / host
         self.instances = self.state / "instances"
-        self.config = self._write_config(options or {})
+        self.config = self._write_config(options or {}, plug_seconds)
         self.daemon = self._declare(kind)
 
     def start(self) -> None:
@@ -64,12 +70,12 @@ class Agent:
             name, [*program, "--config-file", str(self.config)]
         )
 
-    def _write_config(self, options: ini.Ini) -> Path:
+    def _write_config(self, options: ini.Ini, plug_seconds: float | None) -> Path:
         s = self._plane.settings
         for directory in (self.instances, self.state / "lock"):
             directory.mkdir(parents=True, exist_ok=True)
         with s.l2_hosts.open("a") as hosts:
-            hosts.write(f"{self.host}\n")
+            hosts.write(f"{self.host} {'' if plug_seconds is None else plug_seconds}\n")
         own: ini.Ini = {
             "DEFAULT": {
                 "host": self.host,
@@ -83,8 +89,8 @@ class Agent:
                 "ram_allocation_ratio": 16.0,
                 "disk_allocation_ratio": 16.0,
                 "reserved_host_memory_mb": 0,
-                "update_resources_interval": 20,
-                "sync_power_state_interval": 30,
+                "update_resources_interval": 10,
+                "sync_power_state_interval": 10,
                 "running_deleted_instance_action": "reap",
             },
             "oslo_concurrency": {"lock_path": self.state / "lock"},

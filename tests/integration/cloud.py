@@ -94,6 +94,16 @@ class Cloud:
 
         return waiting.until(f"{len(ids)} servers {status}", probe, seconds, 0.5)
 
+    def wait_task(self, ids: Collection[str], task: str, seconds: float = SECONDS) -> None:
+        """Until every server is in the midst of ``task``."""
+
+        def probe() -> None:
+            others = {s.name: s.task_state for s in self.servers(ids).values() if s.task_state != task}
+            if others:
+                raise waiting.NotYet(others)
+
+        waiting.until(f"{len(ids)} servers {task}", probe, seconds, 0.2)
+
     def each(self, ids: Iterable[str], verb: Callable[..., Any], *arguments: Any) -> list[Any]:
         """``verb(id, *arguments)`` for every server, four at a time."""
         with ThreadPoolExecutor(4) as pool:
@@ -179,13 +189,23 @@ class Cloud:
 
         waiting.until("computes usable", probe, seconds, 0.5)
 
-    def wait_service(self, host: str, state: str, seconds: float = 60) -> None:
-        def probe() -> None:
-            service = self.service(host)
-            if service is None or service.state != state:
-                raise waiting.NotYet(service and service.state)
+    def wait_heartbeat(self, agents: Collection[Agent], seconds: float = 60) -> None:
+        """Until each agent's service record is written anew (it says "up" long after a compute died)."""
 
-        waiting.until(f"service of {host} {state}", probe, seconds, 0.5)
+        def heartbeats() -> dict[str, Any]:
+            services = self.admin.compute.services(binary="nova-compute")
+            return {s.host: (s.updated_at, s.state) for s in services}
+
+        before = heartbeats()
+
+        def probe() -> None:
+            now = heartbeats()
+            for agent in agents:
+                agent.daemon.check()
+                if now[agent.host] == before[agent.host] or now[agent.host][1] != "up":
+                    raise waiting.NotYet(f"{agent.host}: {now[agent.host]}")
+
+        waiting.until("heartbeats", probe, seconds, 0.5)
 
     def forget(self, host: str) -> None:
         """Delete the compute service, and with it the host's mapping and resource provider."""

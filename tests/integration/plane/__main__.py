@@ -13,28 +13,17 @@ import shutil
 import sys
 from pathlib import Path
 
+from tests.integration.openstack_client import environment
 from tests.integration.plane.plane import Plane
 from tests.integration.plane.processes import kill_recorded
-from tests.integration.plane.provision import COMPUTE_MICROVERSION
-from tests.integration.plane.settings import REGION, Settings
+from tests.integration.plane.settings import Settings
 
 
 def openrc(s: Settings) -> str:
-    values = {
-        "AUTH_URL": s.auth_url,
-        "USERNAME": "admin",
-        "PASSWORD": s.password,
-        "PROJECT_NAME": "demo",
-        "USER_DOMAIN_NAME": "Default",
-        "PROJECT_DOMAIN_NAME": "Default",
-        "REGION_NAME": REGION,
-        "IDENTITY_API_VERSION": "3",
-        "COMPUTE_API_VERSION": COMPUTE_MICROVERSION,
-        "PLACEMENT_API_VERSION": "1.39",
-    }
+    values = environment(s)
     return "\n".join(
         [
-            *(f"export OS_{name}={value}" for name, value in values.items()),
+            *(f"export {name}={value}" for name, value in values.items()),
             f"export no_proxy='*' PATH={s.venv}/bin:$PATH",
         ]
     )

@@ -1,8 +1,8 @@
 """A layer 2 agent for hosts without a network: neutron binds ports to them, and they come up.
 
-ML2 binds a port only where a live agent is.  For each host named in a file this process reports the state
-of an Open vSwitch agent; when neutron says that a port was bound there, it answers that the device is up,
-after ``delay`` seconds, about what plugging a tap device takes.  It speaks neutron's RPC with oslo.messaging alone.
+ML2 binds a port only where a live agent is.  For each host named in a file (a line: HOST [DELAY_SECONDS])
+this process reports the state of an Open vSwitch agent; when neutron says that a port was bound there, it
+answers after the delay that the device is up.  It speaks neutron's RPC with oslo.messaging alone.
 
 Usage: l2agent.py TRANSPORT_URL HOSTS_FILE DELAY_SECONDS
 """
@@ -34,11 +34,11 @@ class L2Agent:
 
     target = oslo_messaging.Target(version="1.5")
 
-    def __init__(self, transport_url: str, hosts_file: Path, delay_seconds: float) -> None:
+    def __init__(self, transport_url: str, hosts_file: Path, default_delay_seconds: float) -> None:
         # The global one: oslo.messaging registers some of its options nowhere else.
         cfg.CONF([])
         self._transport = oslo_messaging.get_rpc_transport(cfg.CONF, url=transport_url)
-        self._hosts_file, self._delay = hosts_file, delay_seconds
+        self._hosts_file, self._default_delay = hosts_file, default_delay_seconds
         self._reported: dict[str, float] = {}
         self._due: list[tuple[float, int, str, str]] = []
         self._sequence = itertools.count()
@@ -48,10 +48,11 @@ class L2Agent:
         """Neutron's fan-out to all agents: this port was changed or bound."""
         host = port.get("binding:host_id")
         bound = port.get("binding:vif_type") not in _UNBOUND
-        if host and host in self._hosts() and bound and port.get("status") != "ACTIVE":
+        delay = self._hosts().get(host) if host and bound else None
+        if delay is not None and port.get("status") != "ACTIVE":
             with self._wake:
                 heapq.heappush(
-                    self._due, (time.monotonic() + self._delay, next(self._sequence), port["id"], host)
+                    self._due, (time.monotonic() + delay, next(self._sequence), str(port["id"]), str(host))
                 )
                 self._wake.notify()
 
@@ -81,11 +82,13 @@ class L2Agent:
                     self._report(host)
             time.sleep(0.3)
 
-    def _hosts(self) -> list[str]:
-        try:
-            return self._hosts_file.read_text().split()
-        except OSError:
-            return []
+    def _hosts(self) -> dict[str, float]:
+        """The hosts of this agent, each with the seconds until a port is plugged there."""
+        hosts = {}
+        for line in self._hosts_file.read_text().splitlines():
+            host, *delay = line.split()
+            hosts[host] = float(delay[0]) if delay else self._default_delay
+        return hosts
 
     def _client(self, topic: str, version: str) -> Any:
         target = oslo_messaging.Target(exchange="neutron", topic=topic, version=version)

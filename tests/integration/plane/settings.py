@@ -76,7 +76,7 @@ class Settings:
 
     @property
     def l2_hosts(self) -> Path:
-        """The file that names the hosts the fake L2 agent speaks for, one a line."""
+        """The file that names the hosts the fake L2 agent speaks for; see l2agent.py."""
         return self.run / "l2_hosts"
 
     def bin(self, name: str) -> str:
@@ -131,5 +131,6 @@ def clean_environment() -> dict[str, str]:
     }
     keep.pop("PYTHONPATH", None)
     keep.pop("VIRTUAL_ENV", None)
+    keep.pop("PYTHONDONTWRITEBYTECODE", None)
     keep.update(no_proxy="*", PYTHONWARNINGS="ignore", LANG="C.UTF-8")
     return keep

@@ -1,0 +1,32 @@
+"""SIGTERM: an idle agent is gone at once; a busy one finishes what it has begun."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.cloud import Cloud
+from tests.integration.conftest import BACKENDS, MakeAgents
+
+IDLE_SECONDS = 3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_idle_agent_ends_with_status_zero(backend: str, agents: MakeAgents, cloud: Cloud) -> None:
+    (agent,) = agents(1, backend=backend)
+    cloud.wait_heartbeat([agent])
+    ended = agent.stop()
+    assert ended.status == 0
+    assert ended.seconds <= IDLE_SECONDS
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_work_in_flight_is_finished(backend: str, agents: MakeAgents, cloud: Cloud) -> None:
+    (agent,) = agents(1, backend=backend, options={"fake": {"delays": "spawn:4"}})
+    ids = cloud.boot(3, "drain", availability_zone=f"nova:{agent.host}")
+    cloud.wait_task(ids, "spawning")
+    assert agent.stop().status == 0
+    cloud.wait_status(ids, "ACTIVE", 10)
+    agent.start()
+    cloud.wait_heartbeat([agent])
+    cloud.wait_status(ids, "ACTIVE")
+    cloud.delete(ids)
