@@ -1,0 +1,1 @@
+"""The embedded conductor: answers the object calls and the build requests of a compute from the store."""

@@ -1,0 +1,48 @@
+"""The RPC server of the embedded conductor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import oslo_messaging as messaging
+
+from computed.context import RequestContext
+
+
+class EnvelopeSerializer(messaging.NoOpSerializer):  # type: ignore[misc,unused-ignore]
+    """Contexts become RequestContext; objects stay the envelopes they are."""
+
+    def serialize_context(self, context: Any) -> dict[str, Any]:
+        """The context as it goes on the wire."""
+        values: dict[str, Any] = context.to_dict()
+        return values
+
+    def deserialize_context(self, context: Mapping[str, Any]) -> RequestContext:
+        """The context of a message."""
+        return RequestContext.from_dict(context)
+
+
+class ConductorServer:
+    """Serves the topic `conductor`."""
+
+    def __init__(
+        self, transport: Any, host: str, endpoints: Sequence[Any], *, executor: str = "threading"
+    ) -> None:
+        self._server = messaging.get_rpc_server(
+            transport,
+            messaging.Target(topic="conductor", server=host),
+            list(endpoints),
+            executor=executor,
+            serializer=EnvelopeSerializer(),
+            access_policy=messaging.DefaultRPCAccessPolicy,
+        )
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Take no more calls and finish those under way."""
+        self._server.stop()
+        self._server.wait()
