@@ -102,6 +102,10 @@ class Build:
             self._announce("error", exception=error)
             FailedBuild(self.host, self.context, self.order).settle(error, self.stage, is_clean=not leftovers)
             return
+        except BaseException:
+            # The thread is being ended: no verdict, but nothing of the build may stay held.
+            self.undo.rollback()
+            raise
         self.undo.commit()
         self.host.tracker.build_succeeded(self.order.nodename)
         LOG.info("Instance %s built in %.2f s", self.instance.uuid, time.monotonic() - started)
@@ -146,10 +150,20 @@ class Build:
         """Take the instance's place on the node, in memory first, then in its record."""
         self.stage = Stage.CLAIM
         instance = self.instance
+        root = next((bdm for bdm in self.order.bdms if bdm.is_root), None)
         claim = self.host.tracker.instance_claim(
-            instance, self.order.nodename, allocations, self.order.limits
+            instance,
+            self.order.nodename,
+            allocations,
+            self.order.limits,
+            volume_backed=root.is_volume if root else None,
         )
-        self.undo.push("give the claim back", lambda: (claim.abort(), claim.unstamp(instance)))
+
+        def give_back() -> None:
+            claim.abort()
+            claim.unstamp(instance)
+
+        self.undo.push("give the claim back", give_back)
         claim.stamp(instance)
         instance.system_metadata["boot_roles"] = ",".join(self.context.roles)
         self.stage = Stage.BEGIN

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from computed.periodic import resources
 from computed.periodic.task import Task
 
 # Contract: periodic_tasks.json, run_order and tasks.
-TASKS: Final[tuple[Task, ...]] = ()
+TASKS: Final[tuple[Task, ...]] = (resources.TASK,)

@@ -218,11 +218,17 @@ class ResourceTracker:
         for node in self._nodes:
             node.ledger.observe(instance.uuid, InstanceState.of(instance))
 
-    def count_build(self, nodename: str, *, succeeded: bool) -> None:
-        """Count a failed build; a successful one forgets the failures before it."""
+    def build_failed(self, nodename: str) -> None:
+        """Count a build that failed on a node; schedulers may keep away from it."""
         node = self._nodes.get(nodename)
         if node is not None:
-            node.failed_builds = 0 if succeeded else node.failed_builds + 1
+            node.failed_builds += 1
+
+    def build_succeeded(self, nodename: str) -> None:
+        """Forget the failed builds of a node: it can build."""
+        node = self._nodes.get(nodename)
+        if node is not None:
+            node.failed_builds = 0
 
     def _node(self, nodename: str) -> Node:
         node = self._nodes.get(nodename)
