@@ -60,7 +60,7 @@ def patch(backend: str) -> None:
         # eventlet's own resolver costs memory and start-up time, and knows less than the system's.
         os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
         # The operator has chosen eventlet, and reads of its age in the release notes, not in every log.
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
         import eventlet
 
         eventlet.monkey_patch()

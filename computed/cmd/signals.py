@@ -12,25 +12,29 @@ from types import FrameType
 class Told(Enum):
     """What the operator wants."""
 
-    STOP = b"t"
-    RELOAD = b"h"
+    STOP = "stop"
+    RELOAD = "reload"
+
+
+_MEANING = {signal.SIGTERM: Told.STOP, signal.SIGINT: Told.STOP, signal.SIGHUP: Told.RELOAD}
 
 
 class Signals:
     """Catches the signals from its making on.
 
     Until `serve`, a signal to stop ends the process at once (SystemExit in the main thread, whatever it
-    waits for): nothing has been accepted yet that would have to be finished. A byte through a pipe is
-    the one way from a handler to a waiting thread that works with green threads and with real ones.
+    waits for): nothing has been accepted yet that would have to be finished. The interpreter itself
+    writes each signal's number into a pipe, which a thread of either kind can wait for; a handler that
+    did so could run where green threads must not block.
     """
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._is_serving = False
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        signal.signal(signal.SIGHUP, self._reload)
+        for number in _MEANING:
+            signal.signal(number, self._handle)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
     def serve(self) -> None:
         """From now on a signal to stop is something to be waited for."""
@@ -38,19 +42,12 @@ class Signals:
 
     def wait(self) -> Told:
         """Wait for the next signal."""
-        select.select([self._reader], [], [])
-        return Told(os.read(self._reader, 1))
+        while True:
+            select.select([self._reader], [], [])
+            told = _MEANING.get(signal.Signals(os.read(self._reader, 1)[0]))
+            if told is not None:
+                return told
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        if not self._is_serving:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._is_serving and _MEANING[signal.Signals(number)] is Told.STOP:
             raise SystemExit(0)
-        self._say(Told.STOP)
-
-    def _reload(self, number: int, frame: FrameType | None) -> None:
-        self._say(Told.RELOAD)
-
-    def _say(self, told: Told) -> None:
-        try:
-            os.write(self._writer, told.value)
-        except BlockingIOError:
-            pass  # so many signals are waiting already that one more changes nothing

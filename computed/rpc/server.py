@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,6 +19,7 @@ from computed.rpc.wire import shorten
 LOG = logging.getLogger(__name__)
 
 THREADING: Final = "threading"
+_NUDGE_DELAY_SECONDS: Final = 0.05
 
 
 class _Server(oslo_server.RPCServer):  # type: ignore[misc]
@@ -69,6 +71,8 @@ class RpcServers:
         inflight: InFlight,
         executor: str = THREADING,
     ) -> None:
+        self._transport = transport
+        self._host = host
         self._primary, self._alternate = (
             _Server(
                 transport,
@@ -88,13 +92,30 @@ class RpcServers:
 
     def stop_primary(self) -> None:
         """Take no new verbs; those received run on."""
-        self._primary.stop()
+        self._stop(self._primary, COMPUTE_TOPIC)
 
     def stop_alternate(self) -> None:
         """Take no messages at all any more."""
-        self._alternate.stop()
+        self._stop(self._alternate, ALTERNATE_TOPIC)
 
     def close(self) -> None:
         """Let go of the connections. Waits for what is still in flight, so wait for that (bounded) first."""
         self._primary.wait()
         self._alternate.wait()
+
+    def _stop(self, server: _Server, topic: str) -> None:
+        """Stop a server without waiting for its listener to look up, which it does once in a second or two:
+        a message that means nothing wakes it."""
+        nudge = threading.Timer(_NUDGE_DELAY_SECONDS, self._nudge, [topic])
+        nudge.daemon = True
+        nudge.start()
+        server.stop()
+        nudge.cancel()
+
+    def _nudge(self, topic: str) -> None:
+        target = oslo_messaging.Target(topic=topic, server=self._host, namespace="baseapi", version="1.0")
+        client = oslo_messaging.get_rpc_client(self._transport, target)
+        try:
+            client.prepare(retry=0).cast({}, "ping", arg="wake up")
+        except oslo_messaging.MessagingException:
+            LOG.debug("The listener of %s was not woken; it looks up by itself", topic)
