@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 Operation = Callable[..., Any]
-"""`operation(host, context, **arguments)`: a steps.host.ComputeHost and the arguments of the RPC."""
+"""`operation(host, context, **arguments)`: a steps.host.ComputeHost and the arguments of the RPC.
+
+The first two are given by position: the operation of a method that itself has an argument `host` calls its
+ComputeHost otherwise."""
 
 Arguments = Mapping[str, Any]
 

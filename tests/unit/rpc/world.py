@@ -109,7 +109,7 @@ class Door:
     def does(self, name: str, work: Callable[..., Any] | None = None) -> None:
         """Let the operation behind `name` write down its arguments and then do `work`."""
 
-        def operation(host: Any, context: Any, **arguments: Any) -> Any:
+        def operation(host: Any, context: Any, /, **arguments: Any) -> Any:
             self.arrived.append((name, {"context": context, **arguments}))
             return work(**arguments) if work else None
 

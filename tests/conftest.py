@@ -1,17 +1,21 @@
-"""Fixtures of the RPC door's tests."""
+"""Fixtures that unit and contract tests share: a compute's RPC door on an in-memory bus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from computed.objects.base import ComputedObject
-from tests.unit.rpc.world import WAIT_SECONDS, Door
+if TYPE_CHECKING:
+    from tests.unit.rpc.world import Door
 
 
 @pytest.fixture(scope="session")
 def running_door() -> Iterator[Door]:
+    """One for the whole run: two would take each other's messages, and stopping takes seconds."""
+    from tests.unit.rpc.world import WAIT_SECONDS, Door
+
     door = Door()
     door.servers.start()
     yield door
@@ -24,6 +28,10 @@ def running_door() -> Iterator[Door]:
 
 @pytest.fixture
 def door(running_door: Door) -> Iterator[Door]:
+    """The door with nothing behind it, and a conductor that writes down what it is asked."""
+    from computed.objects.base import ComputedObject
+    from tests.unit.rpc.world import WAIT_SECONDS
+
     running_door.reset()
     before = ComputedObject.indirection_api
     ComputedObject.indirection_api = running_door.conductor
