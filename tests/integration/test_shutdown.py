@@ -10,18 +10,18 @@ from tests.integration.conftest import BACKENDS, MakeAgents
 IDLE_SECONDS = 3
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_idle_agent_ends_with_status_zero(backend: str, agents: MakeAgents, cloud: Cloud) -> None:
-    (agent,) = agents(1, backend=backend)
+@pytest.mark.parametrize("on", BACKENDS)
+def test_an_idle_agent_ends_with_status_zero(on: str, agents: MakeAgents, cloud: Cloud) -> None:
+    (agent,) = agents(1, backend=on)
     cloud.wait_heartbeat([agent])
     ended = agent.stop()
     assert ended.status == 0
     assert ended.seconds <= IDLE_SECONDS
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_work_in_flight_is_finished(backend: str, agents: MakeAgents, cloud: Cloud) -> None:
-    (agent,) = agents(1, backend=backend, options={"fake": {"delays": "spawn:4"}})
+@pytest.mark.parametrize("on", BACKENDS)
+def test_work_in_flight_is_finished(on: str, agents: MakeAgents, cloud: Cloud) -> None:
+    (agent,) = agents(1, backend=on, options={"fake": {"delays": "spawn:4"}})
     ids = cloud.boot(3, "drain", availability_zone=f"nova:{agent.host}")
     cloud.wait_task(ids, "spawning")
     assert agent.stop().status == 0
