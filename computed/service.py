@@ -89,27 +89,29 @@ class Service:
         """Take no new work, let what is in flight finish, let go of everything.
 
         True when everything had finished in time (`manager_shutdown_timeout`, and what is left of
-        `graceful_shutdown_timeout` for the cleaning up of verbs whose waiting was ended).
+        `graceful_shutdown_timeout` for the cleaning up of verbs whose waiting was ended) and the broker
+        had let go of us.
         """
         self._enter(Phase.DRAINING)
         total = self._conf.graceful_shutdown_timeout or float("inf")
         deadline = time.monotonic() + total
         self._parts.runner.stop()
-        self._parts.servers.stop_primary()
+        is_left = self._parts.servers.stop_primary()
         is_idle = self._wait_idle(min(self._conf.manager_shutdown_timeout, total))
         self._host.stop_waiting()
         if not is_idle:
             is_idle = self._wait_idle(max(0.0, min(deadline - time.monotonic(), _CLEANUP_SECONDS)))
         self._host.driver.on_lifecycle_event(None)
         self._host.driver.cleanup_host(self._host.name)
-        self._parts.servers.stop_alternate()
+        is_left = self._parts.servers.stop_alternate() and is_left
         self._parts.manager.close()
         if self._heartbeat:
             self._heartbeat.stop()
-        if is_idle:
+        is_finished = is_idle and is_left
+        if is_finished:
             self._parts.servers.close()
         self._enter(Phase.STOPPED)
-        return is_idle
+        return is_finished
 
     def reload(self) -> None:
         """The operator has changed things: forget what was learned of the outside (contract: sighup)."""

@@ -20,6 +20,8 @@ LOG = logging.getLogger(__name__)
 
 THREADING: Final = "threading"
 _NUDGE_DELAY_SECONDS: Final = 0.05
+# With the broker gone, oslo.messaging waits for its return before it lets a server stop.
+_STOP_SECONDS: Final = 8.0
 
 
 class _Server(oslo_server.RPCServer):  # type: ignore[misc]
@@ -90,27 +92,39 @@ class RpcServers:
         self._alternate.start()
         LOG.info("Serving RPC on the topics %s and %s", COMPUTE_TOPIC, ALTERNATE_TOPIC)
 
-    def stop_primary(self) -> None:
-        """Take no new verbs; those received run on."""
-        self._stop(self._primary, COMPUTE_TOPIC)
+    def stop_primary(self) -> bool:
+        """Take no new verbs; those received run on. False if the broker did not let go of us in time."""
+        return self._stop(self._primary, COMPUTE_TOPIC)
 
-    def stop_alternate(self) -> None:
-        """Take no messages at all any more."""
-        self._stop(self._alternate, ALTERNATE_TOPIC)
+    def stop_alternate(self) -> bool:
+        """Take no messages at all any more. False if the broker did not let go of us in time."""
+        return self._stop(self._alternate, ALTERNATE_TOPIC)
 
     def close(self) -> None:
         """Let go of the connections. Waits for what is still in flight, so wait for that (bounded) first."""
-        self._primary.wait()
-        self._alternate.wait()
+        # Side by side: each has an idle thread that looks up once a second.
+        closing = [
+            threading.Thread(target=server.wait, name="close", daemon=True)
+            for server in (self._primary, self._alternate)
+        ]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
 
-    def _stop(self, server: _Server, topic: str) -> None:
+    def _stop(self, server: _Server, topic: str) -> bool:
         """Stop a server without waiting for its listener to look up, which it does once in a second or two:
         a message that means nothing wakes it."""
         nudge = threading.Timer(_NUDGE_DELAY_SECONDS, self._nudge, [topic])
         nudge.daemon = True
         nudge.start()
-        server.stop()
+        stopping = threading.Thread(target=server.stop, name=f"stop-{topic}", daemon=True)
+        stopping.start()
+        stopping.join(_STOP_SECONDS)
         nudge.cancel()
+        if stopping.is_alive():
+            LOG.warning("The topic %s could not be left within %d s", topic, _STOP_SECONDS)
+        return not stopping.is_alive()
 
     def _nudge(self, topic: str) -> None:
         target = oslo_messaging.Target(topic=topic, server=self._host, namespace="baseapi", version="1.0")
