@@ -17,6 +17,7 @@ from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
 from computed.manager import ComputeManager
 from computed.objects.base import ComputedObject
+from computed.operations import recover
 from computed.periodic.runner import PeriodicRunner
 from computed.periodic.table import TASKS
 from computed.rpc.endpoints import BaseEndpoint
@@ -89,7 +90,7 @@ def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: st
     manager = ComputeManager(host, inflight)
     endpoints = [manager, BaseEndpoint(), LegacyEndpoint(manager)]
     servers = RpcServers(transport, host.name, endpoints, serializer, inflight, executor)
-    return Parts(host, manager, servers, PeriodicRunner(host, TASKS), lambda host, context: None)
+    return Parts(host, manager, servers, PeriodicRunner(host, TASKS), recover.init_host)
 
 
 class _Absent:

@@ -23,12 +23,27 @@ class KeyedLocks:
     @contextmanager
     def hold(self, key: str) -> Iterator[None]:
         """Wait for the lock of `key`, hold it for the block; the same thread may take it again inside."""
+        with self._entry(key) as entry, entry.lock:
+            yield
+
+    @contextmanager
+    def try_hold(self, key: str) -> Iterator[bool]:
+        """Hold the lock of `key` for the block if it is free, and say whether it was; never wait."""
+        with self._entry(key) as entry:
+            is_held = entry.lock.acquire(blocking=False)
+            try:
+                yield is_held
+            finally:
+                if is_held:
+                    entry.lock.release()
+
+    @contextmanager
+    def _entry(self, key: str) -> Iterator[_Entry]:
         with self._guard:
             entry = self._entries.setdefault(key, _Entry())
             entry.interested += 1
         try:
-            with entry.lock:
-                yield
+            yield entry
         finally:
             with self._guard:
                 entry.interested -= 1

@@ -4,8 +4,61 @@ from __future__ import annotations
 
 from typing import Final
 
-from computed.periodic import resources
-from computed.periodic.task import Task
+from computed.periodic import (
+    build_timeout,
+    network_cache,
+    power_states,
+    reclaim,
+    resources,
+    running_deleted,
+    scheduler_sync,
+    usage_audit,
+)
+from computed.periodic.task import Task, default_spacing, every
 
 # Contract: periodic_tasks.json, run_order and tasks.
-TASKS: Final[tuple[Task, ...]] = (resources.TASK,)
+TASKS: Final[tuple[Task, ...]] = (
+    Task(
+        "_check_instance_build_time",
+        build_timeout.check_build_time,
+        default_spacing,
+        gate=build_timeout.is_wanted,
+    ),
+    Task(
+        "_sync_scheduler_instance_info",
+        scheduler_sync.sync_scheduler_instance_info,
+        every("scheduler_instance_sync_interval"),
+        gate=scheduler_sync.is_wanted,
+    ),
+    Task(
+        "_heal_instance_info_cache",
+        network_cache.Healer(),
+        every("heal_instance_info_cache_interval", zero_is_never=True),
+    ),
+    Task(
+        "_instance_usage_audit",
+        usage_audit.audit_instance_usage,
+        default_spacing,
+        gate=usage_audit.is_wanted,
+    ),
+    Task(
+        "_sync_power_states",
+        power_states.sync_power_states,
+        every("sync_power_state_interval"),
+        run_immediately=True,
+    ),
+    Task(
+        "_reclaim_queued_deletes",
+        reclaim.reclaim_queued_deletes,
+        default_spacing,
+        gate=reclaim.is_wanted,
+    ),
+    resources.TASK,
+    Task(
+        "_cleanup_running_deleted_instances",
+        running_deleted.cleanup_running_deleted_instances,
+        every("running_deleted_instance_poll_interval"),
+        run_immediately=True,
+        gate=running_deleted.is_wanted,
+    ),
+)

@@ -49,8 +49,9 @@ class FailedBuild:
             Verdict.RESCHEDULE_BY_POLICY: self._send_elsewhere,
         }
         legs[verdict](error)
-        if verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
-            self.host.tracker.build_failed(self.order.nodename)
+        counts = self.host.conf.compute.consecutive_build_service_disable_threshold > 0
+        if counts and verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
+            self.host.tracker.count_build(self.order.nodename, succeeded=False)
 
     def _log(self, error: Exception, verdict: Verdict) -> None:
         if verdict in (Verdict.GONE, Verdict.STALE):

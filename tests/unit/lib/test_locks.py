@@ -35,3 +35,20 @@ def test_the_holder_may_take_it_again():
     with locks.hold("a"), locks.hold("a"):
         assert len(locks) == 1
     assert len(locks) == 0
+
+
+def test_trying_does_not_wait():
+    locks = KeyedLocks()
+    seen: list[bool] = []
+
+    def attempt():
+        with locks.try_hold("a") as is_held:
+            seen.append(is_held)
+
+    with locks.hold("a"):
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join(5)
+    attempt()
+    assert seen == [False, True]
+    assert len(locks) == 0
