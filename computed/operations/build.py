@@ -107,7 +107,7 @@ class Build:
             self.undo.rollback()
             raise
         self.undo.commit()
-        self.host.tracker.count_build(self.order.nodename, succeeded=True)
+        self.host.tracker.build_succeeded(self.order.nodename)
         LOG.info("Instance %s built in %.2f s", self.instance.uuid, time.monotonic() - started)
         records = objects.InstanceList(objects=[self.instance])
         self.host.scheduler.update_instance_info(self.context.elevated(), records)

@@ -51,7 +51,7 @@ class FailedBuild:
         legs[verdict](error)
         counts = self.host.conf.compute.consecutive_build_service_disable_threshold > 0
         if counts and verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
-            self.host.tracker.count_build(self.order.nodename, succeeded=False)
+            self.host.tracker.build_failed(self.order.nodename)
 
     def _log(self, error: Exception, verdict: Verdict) -> None:
         if verdict in (Verdict.GONE, Verdict.STALE):
