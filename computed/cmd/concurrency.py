@@ -18,8 +18,9 @@ from computed.lib.argv import option_values
 
 EVENTLET: Final = "eventlet"
 THREADING: Final = "threading"
-# What "auto", the default, stands for: what it stands for in the stock nova-compute of this release.
-DEFAULT: Final = THREADING
+# What "auto", the default, stands for. A stock agent of this release takes threads of the interpreter; ours
+# switches between hundreds of waiting operations at less cost when they are green.
+DEFAULT: Final = EVENTLET
 
 # For tests, which run once with each.
 ENVIRONMENT: Final = "COMPUTED_CONCURRENCY_BACKEND"

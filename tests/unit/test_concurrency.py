@@ -19,21 +19,21 @@ def _write(path: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "threading"),
-        ("[DEFAULT]\nconcurrency_backend = eventlet\n", "eventlet"),
-        ("[DEFAULT]\nconcurrency_backend: eventlet\n", "eventlet"),
-        ("[DEFAULT]\nconcurrency-backend='eventlet'\n", "eventlet"),
-        ("[DEFAULT]\nconcurrency_backend = auto\n", "threading"),
-        ("[DEFAULT]\nconcurrency_backend = nonsense\n", "threading"),
-        ("[DEFAULT]\n# concurrency_backend = eventlet\n", "threading"),
-        ("[libvirt]\nconcurrency_backend = eventlet\n", "threading"),
-        ("[DEFAULT]\nhost = a\n[libvirt]\nx = 1\n[DEFAULT]\nconcurrency_backend = eventlet\n", "eventlet"),
+        ("", "eventlet"),
+        ("[DEFAULT]\nconcurrency_backend = threading\n", "threading"),
+        ("[DEFAULT]\nconcurrency_backend: threading\n", "threading"),
+        ("[DEFAULT]\nconcurrency-backend='threading'\n", "threading"),
+        ("[DEFAULT]\nconcurrency_backend = auto\n", "eventlet"),
+        ("[DEFAULT]\nconcurrency_backend = nonsense\n", "eventlet"),
+        ("[DEFAULT]\n# concurrency_backend = threading\n", "eventlet"),
+        ("[libvirt]\nconcurrency_backend = threading\n", "eventlet"),
+        ("[DEFAULT]\nhost = a\n[libvirt]\nx = 1\n[DEFAULT]\nconcurrency_backend = threading\n", "threading"),
         (
-            "[DEFAULT]\nconcurrency_backend = eventlet\n[DEFAULT]\nconcurrency_backend = threading\n",
-            "threading",
+            "[DEFAULT]\nconcurrency_backend = threading\n[DEFAULT]\nconcurrency_backend = eventlet\n",
+            "eventlet",
         ),
-        ("[DEFAULT]\nhost = a\n  concurrency_backend = eventlet\n", "threading"),
-        ("no section\nconcurrency_backend = eventlet\n", "threading"),
+        ("[DEFAULT]\nhost = a\n  concurrency_backend = threading\n", "eventlet"),
+        ("no section\nconcurrency_backend = threading\n", "eventlet"),
     ],
 )
 def test_the_file_that_argv_names(tmp_path: Path, text: str, expected: str) -> None:
@@ -43,16 +43,16 @@ def test_the_file_that_argv_names(tmp_path: Path, text: str, expected: str) -> N
 
 
 def test_the_last_file_and_then_the_directory_win(tmp_path: Path) -> None:
-    first = _write(tmp_path / "a.conf", "[DEFAULT]\nconcurrency_backend = threading\n")
-    second = _write(tmp_path / "b.conf", "[DEFAULT]\nconcurrency_backend = eventlet\n")
+    first = _write(tmp_path / "a.conf", "[DEFAULT]\nconcurrency_backend = eventlet\n")
+    second = _write(tmp_path / "b.conf", "[DEFAULT]\nconcurrency_backend = threading\n")
     argv = ["--config-file", first, "--config-file", second]
-    assert peek_concurrency_backend(argv, {}) == "eventlet"
-    _write(tmp_path / "d" / "10.conf", "[DEFAULT]\nconcurrency_backend = threading\n")
-    assert peek_concurrency_backend([*argv, "--config-dir", str(tmp_path / "d")], {}) == "threading"
+    assert peek_concurrency_backend(argv, {}) == "threading"
+    _write(tmp_path / "d" / "10.conf", "[DEFAULT]\nconcurrency_backend = eventlet\n")
+    assert peek_concurrency_backend([*argv, "--config-dir", str(tmp_path / "d")], {}) == "eventlet"
 
 
 def test_a_missing_file_is_left_to_the_full_reading(tmp_path: Path) -> None:
-    assert peek_concurrency_backend(["--config-file", str(tmp_path / "absent")], {}) == "threading"
+    assert peek_concurrency_backend(["--config-file", str(tmp_path / "absent")], {}) == "eventlet"
 
 
 @pytest.mark.parametrize(
@@ -60,17 +60,17 @@ def test_a_missing_file_is_left_to_the_full_reading(tmp_path: Path) -> None:
     ["etc/nova/nova.conf", "etc/nova/nova-compute.conf", "etc/computed/computed.conf", "home/nova.conf"],
 )
 def test_the_usual_places(tmp_path: Path, place: str) -> None:
-    _write(tmp_path / place, "[DEFAULT]\nconcurrency_backend = eventlet\n")
+    _write(tmp_path / place, "[DEFAULT]\nconcurrency_backend = threading\n")
     environ = {"HOME": str(tmp_path / "home")}
-    assert peek_concurrency_backend([], environ, root=tmp_path) == "eventlet"
+    assert peek_concurrency_backend([], environ, root=tmp_path) == "threading"
     other = _write(tmp_path / "named.conf", "")
-    assert peek_concurrency_backend(["--config-file", other], environ, root=tmp_path) == "threading"
+    assert peek_concurrency_backend(["--config-file", other], environ, root=tmp_path) == "eventlet"
 
 
 def test_the_usual_directory(tmp_path: Path) -> None:
-    _write(tmp_path / "etc/nova/nova.conf", "[DEFAULT]\nconcurrency_backend = eventlet\n")
-    _write(tmp_path / "etc/nova/nova.conf.d/9.conf", "[DEFAULT]\nconcurrency_backend = threading\n")
-    assert peek_concurrency_backend([], {}, root=tmp_path) == "threading"
+    _write(tmp_path / "etc/nova/nova.conf", "[DEFAULT]\nconcurrency_backend = threading\n")
+    _write(tmp_path / "etc/nova/nova.conf.d/9.conf", "[DEFAULT]\nconcurrency_backend = eventlet\n")
+    assert peek_concurrency_backend([], {}, root=tmp_path) == "eventlet"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ OPTS = [
         "concurrency_backend",
         default="auto",
         choices=["auto", "threading", "eventlet"],
-        help="Threads of the interpreter or green threads; auto stands for threading.",
+        help="Threads of the interpreter or green threads; auto stands for eventlet.",
     ),
     cfg.IntOpt(
         "default_green_pool_size",
