@@ -13,6 +13,8 @@ import oslo_messaging
 from computed import errors
 from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
+from computed.clients.keystone import forget_sessions
+from computed.clients.neutron import NeutronNetwork
 from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
 from computed.manager import ComputeManager
@@ -20,6 +22,7 @@ from computed.objects.base import ComputedObject
 from computed.operations import recover
 from computed.periodic.runner import PeriodicRunner
 from computed.periodic.table import TASKS
+from computed.resources.tracker import ResourceTracker
 from computed.rpc.endpoints import BaseEndpoint
 from computed.rpc.inflight import InFlight
 from computed.rpc.legacy import LegacyEndpoint
@@ -70,18 +73,18 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     """
     made: dict[str, Callable[[], Any]] = {
         "driver": lambda: load_driver(conf),
+        "network": lambda: NeutronNetwork(conf),
         "placement": lambda: placement_client_from(conf),
         "compute_tasks": lambda: ComputeTaskClient(transport, serializer),
         "scheduler": lambda: SchedulerClient(
             transport, serializer, conf.host, is_enabled=conf.filter_scheduler.track_instance_changes
         ),
     }
-    for room in ("tracker", "network", "images", "notifier"):
+    for room in ("images", "notifier"):
         made[room] = functools.partial(_Absent, room)
-    parts: dict[str, Any] = {
-        name: overrides[name] if name in overrides else make() for name, make in made.items()
-    }
-    return ComputeHost(name=conf.host, conf=conf, **parts)
+    parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
+    tracker = ResourceTracker(conf.host, parts["driver"], parts["placement"], conf)
+    return ComputeHost(name=conf.host, conf=conf, tracker=tracker, **parts)
 
 
 def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: str) -> Parts:
@@ -90,7 +93,12 @@ def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: st
     manager = ComputeManager(host, inflight)
     endpoints = [manager, BaseEndpoint(), LegacyEndpoint(manager)]
     servers = RpcServers(transport, host.name, endpoints, serializer, inflight, executor)
-    return Parts(host, manager, servers, PeriodicRunner(host, TASKS), recover.init_host)
+
+    def forget() -> None:
+        host.tracker.reset()
+        forget_sessions()
+
+    return Parts(host, manager, servers, PeriodicRunner(host, TASKS), recover.init_host, forget)
 
 
 class _Absent:
@@ -98,9 +106,6 @@ class _Absent:
 
     def __init__(self, room: str) -> None:
         self._room = room
-
-    def update_available_resource(self, context: Any, *, startup: bool = False) -> None:
-        """Nothing to audit."""
 
     def exception(self, *arguments: Any) -> None:
         """Nobody to notify."""
