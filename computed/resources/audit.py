@@ -85,8 +85,7 @@ class Audit:
             return
         disabled = service.disabled if service is not None and service.obj_attr_is_set("disabled") else None
         for node in nodes:
-            with _logged(node):
-                self._audit_node(context, node, read[node.name], disabled)
+            self._audit_node(context, node, read[node.name], disabled)
         self._warn_of_absent_configs()
 
     def _ask_driver(self) -> _Answer | None:
@@ -163,16 +162,14 @@ class Audit:
         return read
 
     def _audit_node(self, context: Any, node: Node, read: Records, disabled: bool | None) -> None:
-        try:
+        with _logged(node, "the records of those on it are not all set right"):
             self._correct_records(node, read)
-        except errors.NovaException as exc:
-            LOG.error("The records of those on node %s are not set right: %s", node.name, exc)
-        try:
+        with _logged(node, "placement is not told everything"):
             self._tell_placement(context, node, read, disabled)
-        except errors.PlacementAPIConnectFailure as exc:
-            LOG.warning("Placement is not told of node %s: %s", node.name, exc)
-        except (errors.NovaException, errors.ComputedError) as exc:
-            LOG.error("Placement is not told everything of node %s: %s", node.name, exc)
+        with _logged(node, "its record is not saved"):
+            self._publish(context, node)
+
+    def _publish(self, context: Any, node: Node) -> None:
         try:
             node.publish(context)
         except errors.ComputeHostNotFound:
@@ -232,9 +229,13 @@ class Audit:
 
 
 @contextmanager
-def _logged(node: Node) -> Iterator[None]:
-    """Log what goes wrong with one node, so that the others are still audited."""
+def _logged(node: Node, consequence: str) -> Iterator[None]:
+    """Log what goes wrong with one part of one node's audit, so that the others still happen."""
     try:
         yield
+    except errors.PlacementAPIConnectFailure as exc:
+        LOG.warning("Audit of node %s, %s: %s", node.name, consequence, exc)
+    except (errors.NovaException, errors.ComputedError) as exc:
+        LOG.error("Audit of node %s, %s: %s", node.name, consequence, exc)
     except Exception:
-        LOG.exception("The audit of node %s failed", node.name)
+        LOG.exception("Audit of node %s, %s", node.name, consequence)

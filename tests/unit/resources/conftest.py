@@ -64,6 +64,12 @@ class FakePlacement:
         self._count("put_inventories")
         return self._put(uuid, 1, inventories)
 
+    def ensure_resource_class(self, context, name):
+        self._count("ensure_resource_class")
+
+    def ensure_trait(self, context, name):
+        self._count("ensure_trait")
+
     def traits(self, context, uuid):
         self._count("traits")
         return self.trees[uuid][2], self.trees[uuid][0].generation
@@ -82,7 +88,7 @@ class FakePlacement:
         self._count("provider_allocations")
         if uuid not in self.trees:
             raise errors.ResourceProviderNotFound(name_or_uuid=uuid)
-        return ProviderAllocations(self.held.get(uuid, {}), self.trees[uuid][0].generation)
+        return ProviderAllocations(dict(self.held.get(uuid, {})), self.trees[uuid][0].generation)
 
     def delete_allocations(self, context, uuid):
         self._count("delete_allocations")

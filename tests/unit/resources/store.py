@@ -151,10 +151,10 @@ class Store(ovo.VersionedObjectIndirectionAPI):
         for instance in self.instances.values():
             if wanted(instance) and (with_deleted or not instance.deleted):
                 copy = instance.obj_clone()
+                copy.obj_reset_changes(recursive=True)
                 for name in optional - asked:
                     if copy.obj_attr_is_set(name):
                         delattr(copy, f"_obj_{name}")
-                copy.obj_reset_changes(recursive=True)
                 found.append(copy)
         return objects.InstanceList(objects=found)
 
