@@ -10,6 +10,7 @@ from oslo_config import cfg
 sys.path.insert(0, str(Path(__file__).parent))
 
 import store as stores
+from audits import OTHER_UUID, here
 
 from computed import conf as computed_conf
 from computed import errors, objects
@@ -179,3 +180,13 @@ def tracker(host, context):
     """A tracker that has made its first audit."""
     host.tracker.update_available_resource(context, startup=True)
     return host.tracker
+
+
+@pytest.fixture
+def two_nodes(host, store, context):
+    host.driver.nodes["node2"] = OTHER_UUID
+    here(store)
+    here(store, node="node2", compute_id=2)
+    here(store, node="node2", compute_id=2)
+    host.tracker.update_available_resource(context, startup=True)
+    return host

@@ -1,0 +1,321 @@
+"""The audit when something happens meanwhile, is wrong, is stale or fails."""
+
+import threading
+import uuid
+
+import pytest
+from audits import ALLOCATIONS, FLAVOR, HOST, LIST, OTHER_UUID, UUID, audit, held, here
+
+from computed import errors, objects
+from computed.clients.placement import ProviderAllocations
+from computed.resources.stale_allocations import JUDGE_AGAIN_SECONDS, StaleAllocations
+from computed.virt.specs import Inventory
+
+# Races
+
+
+@pytest.mark.parametrize("call", LIST)
+def test_a_claim_during_the_reading_is_not_lost(tracker, store, context, call):
+    instance = store.add_instance(FLAVOR, vm_state="building")
+    store.before[call] = lambda: tracker.instance_claim(instance, HOST).settle()
+    tracker.update_available_resource(context)
+    assert held(tracker) == 1
+    assert store.nodes[UUID].vcpus_used == 1
+
+
+@pytest.mark.parametrize("call", LIST)
+def test_a_release_during_the_reading_is_not_lost(make_host, store, context, call):
+    instance = here(store)
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+
+    def delete():
+        # after the list was made: the record is still in the answer
+        tracker.release(instance)
+
+    store.before[call] = delete
+    tracker.update_available_resource(context)
+    assert held(tracker) == 0
+    assert store.nodes[UUID].vcpus_used == 0
+
+
+def test_a_build_in_progress_that_the_records_do_not_show_yet(tracker, store, context):
+    instance = store.add_instance(FLAVOR, vm_state="building")
+    with tracker.instance_claim(instance, HOST):
+        tracker.update_available_resource(context)
+        assert held(tracker) == 1
+    tracker.update_available_resource(context)
+    assert held(tracker) == 0
+
+
+def test_what_moved_here_by_itself_and_what_left(make_host, store, context):
+    leaving = here(store)
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+    arriving = here(store)
+    leaving.host = leaving.node = "elsewhere"
+    tracker.update_available_resource(context)
+    ledger = tracker._nodes.get(HOST).ledger
+    assert {key[0] for key in ledger.entries()} == {arriving.uuid}
+
+
+def test_audits_wait_for_each_other(tracker, store, context):
+    running, most = [], []
+
+    def slow():
+        running.append(1)
+        most.append(len(running))
+        threading.Event().wait(0.02)
+        running.pop()
+
+    store.before[LIST[0]] = slow
+    threads = [threading.Thread(target=tracker.update_available_resource, args=(context,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == [1, 1, 1, 1]
+
+
+# Records set right
+
+
+def test_instances_are_linked_to_the_record_once(make_host, store, context):
+    wrong, unset, right = here(store, compute_id=99), here(store, compute_id=None), here(store)
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+    assert {each.compute_id for each in (wrong, unset, right)} == {1}
+    assert store.calls.count("Instance.save") == 2
+    assert audit(tracker, context, store) == LIST
+
+
+def test_a_stale_migration_is_closed_once(tracker, store, context):
+    moved = store.add_instance(
+        FLAVOR,
+        host="host2",
+        node="host2",
+        task_state="resize_migrating",
+        new_flavor=FLAVOR,
+        migration_context=objects.MigrationContext(migration_id=10**7),
+    )
+    migration = store.add_migration(moved, ("host2", "host2"), (HOST, HOST))
+    assert "Migration.save" in audit(tracker, context, store)
+    assert store.migrations[migration.uuid].status == "error"
+    assert "Migration.save" not in audit(tracker, context, store)
+
+
+def test_records_that_cannot_be_set_right_do_not_stop_the_audit(make_host, store, context, caplog):
+    here(store, compute_id=99)
+
+    def fail():
+        raise errors.InstanceNotFound(instance_id="x")
+
+    store.before["Instance.save"] = fail
+    make_host().tracker.update_available_resource(context, startup=True)
+    assert store.nodes[UUID].vcpus_used == 1
+    assert "not all set right" in caplog.text
+
+
+# Allocations
+
+
+@pytest.fixture
+def holders(store, placement):
+    """Who holds what of the node's provider."""
+    return placement.held.setdefault(UUID, {})
+
+
+def test_only_allocations_of_deleted_instances_are_given_back(tracker, store, placement, holders, context):
+    rows = {
+        "deleted": {"deleted": True},
+        "hidden half of a move": {"deleted": True, "hidden": True},
+        "elsewhere": {"host": "host2", "node": "host2"},
+        "about to come": {},
+        "soft deleted here": {"host": HOST, "node": HOST, "vm_state": "soft-delete", "compute_id": 1},
+    }
+    uuids = {what: store.add_instance(FLAVOR, **values).uuid for what, values in rows.items()}
+    for consumer in [*uuids.values(), str(uuid.uuid4())]:
+        holders[consumer] = {"VCPU": 1}
+    audit(tracker, context, store, placement)
+    assert placement.deleted_allocations == [uuids["deleted"]]
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_deleted_instances_cost_one_call_and_one_request_each(
+    tracker, store, placement, holders, context, count
+):
+    for _ in range(count):
+        holders[store.add_instance(FLAVOR, deleted=True).uuid] = {"VCPU": 1}
+    assert audit(tracker, context, store, placement) == [*LIST, "InstanceList.get_by_filters"]
+    assert placement.calls == [*ALLOCATIONS, *["delete_allocations"] * count]
+    assert audit(tracker, context, store, placement) == LIST
+    assert placement.calls == ALLOCATIONS
+
+
+def test_an_unknown_consumer_is_asked_about_now_and_then(store, placement, context):
+    def calls():
+        store.calls.clear()
+        stale.review(context, held, [], [])
+        return len(store.calls)
+
+    now = [0.0]
+    stale = StaleAllocations(placement, clock=lambda: now[0])
+    held = ProviderAllocations({str(uuid.uuid4()): {"VCPU": 1}}, 1)
+    assert (calls(), calls()) == (1, 0)
+    now[0] += JUDGE_AGAIN_SECONDS
+    assert (calls(), calls()) == (1, 0)
+
+
+def test_consumers_that_are_known_are_not_asked_about(tracker, store, placement, holders, context):
+    moved = store.add_instance(FLAVOR, host="host2", node="host2", vm_state="resized", old_flavor=FLAVOR)
+    migration = store.add_migration(moved, (HOST, HOST), ("host2", "host2"))
+    building = store.add_instance(FLAVOR, vm_state="building")
+    with tracker.instance_claim(building, HOST):
+        for consumer in (migration.uuid, building.uuid, here(store).uuid):
+            holders[consumer] = {"VCPU": 1}
+        audit(tracker, context, store, placement)
+        assert audit(tracker, context, store, placement) == [*LIST, "InstanceList.get_by_filters"]
+    assert placement.deleted_allocations == []
+
+
+def test_an_instance_without_allocation_is_told_of_once_and_left_alone(
+    make_host, store, placement, context, caplog
+):
+    instance = here(store)
+    tracker = make_host().tracker
+    told = []
+    for _ in range(4):
+        tracker.update_available_resource(context)
+        told.append(caplog.text.count("has no allocation"))
+    assert told == [0, 1, 1, 1]
+    assert store.instances[instance.uuid].vm_state == "active"
+    assert held(tracker) == 1
+
+
+# What fails
+
+
+def test_placement_is_down_at_the_start(make_host, store, placement, context, caplog):
+    placement.is_down = True
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+    assert tracker.nodenames() == {HOST}
+    assert "placement is not told" in caplog.text
+    tracker.instance_claim(store.add_instance(FLAVOR, vm_state="building"), HOST)
+    tracker.update_available_resource(context)
+    assert store.nodes[UUID].vcpus_used == 1
+    placement.is_down = False
+    tracker.update_available_resource(context)
+    assert placement.trees[UUID][1]["VCPU"]["total"] == 1000
+
+
+@pytest.mark.parametrize("call", ["ComputeNodeList.get_all_by_host", "ComputeNode.create", *LIST])
+def test_the_conductor_is_silent_at_the_start(make_host, store, context, caplog, call):
+    def fail():
+        raise errors.ConductorTimeout("no answer")
+
+    store.before[call] = fail
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+    assert "conductor does not answer" in caplog.text
+    store.before.clear()
+    tracker.update_available_resource(context)
+    assert tracker.nodenames() == {HOST}
+    assert store.nodes[UUID].vcpus_used == 0
+
+
+def test_a_reading_that_fails_changes_nothing(make_host, store, placement, context):
+    here(store)
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+
+    def fail():
+        raise errors.ConductorUnavailable("no broker")
+
+    store.before[LIST[1]] = fail
+    before = store.nodes[UUID].obj_to_primitive()
+    placement.calls.clear()
+    tracker.update_available_resource(context)
+    assert held(tracker) == 1
+    assert placement.calls == []
+    assert store.nodes[UUID].obj_to_primitive() == before
+    assert tracker._nodes.get(HOST).ledger._readings == []
+
+
+def test_trouble_with_one_node_leaves_the_others(two_nodes, store, placement, context, caplog, monkeypatch):
+    def inventories(node):
+        if node == HOST:
+            raise RuntimeError("defect")
+        return {node: {"VCPU": Inventory(5)}}
+
+    monkeypatch.setattr(two_nodes.driver, "node_inventories", inventories)
+    two_nodes.tracker.update_available_resource(context)
+    assert "Audit of node host1, placement is not told everything\nTraceback" in caplog.text
+    assert placement.trees[OTHER_UUID][1]["VCPU"]["total"] == 5
+
+
+def test_a_driver_that_fails_in_the_middle(tracker, host, store, placement, context, monkeypatch, caplog):
+    def unreachable(node):
+        raise errors.HypervisorUnavailable()
+
+    monkeypatch.setattr(host.driver, "node_inventories", unreachable)
+    before = dict(placement.trees)
+    audit(tracker, context, store)
+    assert placement.trees == before
+    assert "not told everything" in caplog.text
+
+
+def test_a_provider_that_somebody_deleted_is_made_again(tracker, store, placement, context):
+    placement.trees.clear()
+    audit(tracker, context, store, placement)
+    assert placement.trees[UUID][1]["VCPU"]["total"] == 1000
+
+
+# The disabled service
+
+
+def traits(placement):
+    return placement.trees[UUID][2]
+
+
+def test_the_service_record_shows_on_the_provider(make_host, store, placement, context):
+    tracker = make_host().tracker
+    service = objects.Service(id=5, host=HOST, disabled=True)
+    tracker.use_service(service)
+    tracker.update_available_resource(context, startup=True)
+    assert "COMPUTE_STATUS_DISABLED" in traits(placement)
+    service.disabled = False
+    tracker.update_available_resource(context)
+    assert "COMPUTE_STATUS_DISABLED" not in traits(placement)
+
+
+def test_set_disabled_is_at_once_and_the_next_audit_agrees(tracker, store, placement, context):
+    placement.calls.clear()
+    tracker.set_disabled(context, True)
+    assert placement.calls == ["traits", "put_traits"]
+    assert "COMPUTE_STATUS_DISABLED" in traits(placement)
+    audit(tracker, context, store)
+    assert "COMPUTE_STATUS_DISABLED" in traits(placement)
+    tracker.set_disabled(context, False)
+    tracker.set_disabled(context, False)
+    assert "COMPUTE_STATUS_DISABLED" not in traits(placement)
+
+
+def test_without_a_service_record_the_trait_stays_as_it_is(make_host, store, placement, context):
+    store.service = None
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
+    placement.trees[UUID][2] |= {"COMPUTE_STATUS_DISABLED"}
+    tracker.reset()
+    tracker.update_available_resource(context)
+    assert "COMPUTE_STATUS_DISABLED" in traits(placement)
+    assert store.nodes[UUID].service_id is None
+
+
+def test_an_entry_for_a_provider_that_is_nowhere_is_told_of_once(make_host, store, context, tmp_path, caplog):
+    entry = "identification: {name: nobody}, traits: {additional: [CUSTOM_A]}"
+    (tmp_path / "a.yaml").write_text(f"meta: {{schema_version: '1.0'}}\nproviders: [{{{entry}}}]")
+    tracker = make_host().tracker
+    for _ in range(3):
+        tracker.update_available_resource(context)
+    assert caplog.text.count("names provider nobody") == 1
