@@ -46,7 +46,8 @@ class ComputeManager(Endpoint):
         call = self._calls[name]
         bound = call.bind(arguments)
         check_arguments(call, bound, self._host.name)
-        return run_guarded(self._host, context, call, bound)
+        with self.inflight.track(name):
+            return run_guarded(self._host, context, call, bound)
 
     def close(self) -> None:
         """Take no more background work; what runs goes on, what only waits for a thread is dropped."""

@@ -102,6 +102,7 @@ def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: st
     """The service around `host`; `executor` is "threading" or "eventlet", as the process runs."""
     inflight = InFlight()
     manager = ComputeManager(host, inflight)
+    host.own_calls.connect(manager.call)
     endpoints = [manager, BaseEndpoint(), LegacyEndpoint(manager)]
     servers = RpcServers(transport, host.name, endpoints, serializer, inflight, executor)
 

@@ -43,3 +43,7 @@ class NetworkRequestRefused(ComputedError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Interrupted(ComputedError):
+    """What was being done to an instance ended with the process that did it."""

@@ -10,7 +10,6 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.states import VmState
 from computed.steps.faults import record_fault
-from computed.steps.records import set_error
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -30,10 +29,12 @@ def check_build_time(host: ComputeHost, context: Any) -> None:
     for instance in objects.InstanceList.get_by_filters(context, filters, expected_attrs=[], use_slave=True):
         if not timeutils.is_older_than(instance.created_at, limit_seconds):
             continue
-        LOG.warning("Instance %s has been building for more than %d s", instance.uuid, limit_seconds)
+        instance.vm_state = VmState.ERROR
         try:
-            reason = f"the build took longer than {limit_seconds} s"
-            record_fault(context, host.name, instance, errors.InstanceDeployFailure(reason=reason))
-            set_error(host, instance)
-        except Exception:
-            LOG.exception("Instance %s could not be put into ERROR", instance.uuid)
+            instance.save(expected_vm_state=[str(VmState.BUILDING)])
+        except (errors.InstanceUpdateConflict, errors.InstanceNotFound):
+            LOG.debug("Instance %s has ended building or is gone", instance.uuid)
+            continue
+        LOG.warning("Instance %s has been building for more than %d s", instance.uuid, limit_seconds)
+        reason = f"the build took longer than {limit_seconds} s"
+        record_fault(context, host.name, instance, errors.InstanceDeployFailure(reason=reason))

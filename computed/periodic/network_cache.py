@@ -39,9 +39,16 @@ class Healer:
                 network.refresh(host, context, instance)
         except errors.NotFound as error:
             LOG.debug("Instance %s is gone: %s", instance.uuid, error)
+        except errors.NetworkServiceUnavailable as error:
+            LOG.warning("The network of instance %s cannot be looked at now: %s", instance.uuid, error)
 
     def _next(self, host: ComputeHost, context: Any) -> Any:
         waiting = self._waiting.setdefault(host.name, [])
+        if not waiting:
+            everything = objects.InstanceList.get_by_host(
+                context, host.name, expected_attrs=[], use_slave=True
+            )
+            waiting.extend(instance.uuid for instance in everything if _is_settled(instance))
         while waiting:
             try:
                 instance = objects.Instance.get_by_uuid(
@@ -51,12 +58,7 @@ class Healer:
                 continue
             if _is_settled(instance) and instance.host == host.name:
                 return instance
-        everything = objects.InstanceList.get_by_host(
-            context, host.name, expected_attrs=list(PARTS), use_slave=True
-        )
-        settled = [instance for instance in everything if _is_settled(instance)]
-        waiting.extend(instance.uuid for instance in settled[1:])
-        return settled[0] if settled else None
+        return None
 
 
 def _is_settled(instance: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
@@ -33,11 +34,9 @@ def sync_power_states(host: ComputeHost, context: Any) -> None:
         guest = guests.get(instance.uuid)
         state = guest.power_state if guest is not None else int(PowerState.NOSTATE)
         if power_sync.differs(instance, state):
-            _sync(host, context, instance)
-
-
-def _sync(host: ComputeHost, context: Any, instance: Any) -> None:
-    try:
-        power_sync.sync(host, context, instance)
-    except Exception:
-        LOG.exception("The power state of instance %s was not synchronized", instance.uuid)
+            # In a lane of its own: a guest may take a minute to shut down.
+            host.lanes.start(instance.uuid, partial(power_sync.sync, host, context, instance))
+        elif power_sync.remedy(instance.vm_state, state) is power_sync.Remedy.REPORT:
+            LOG.warning(
+                "Instance %s is %s and its guest's power is %s", instance.uuid, instance.vm_state, state
+            )

@@ -40,7 +40,10 @@ def is_due(deleted_at: Any, seconds: int) -> bool:
 
 def _reclaim(host: ComputeHost, context: Any, instance: Any) -> None:
     try:
-        with host.locks.hold(instance.uuid):
+        with host.locks.try_hold(instance.uuid) as is_free:
+            if not is_free:
+                LOG.debug("Instance %s is being worked on", instance.uuid)
+                return
             # The list may come from a replica, and the owner may have restored it since.
             instance.refresh()
             still = instance.vm_state == VmState.SOFT_DELETED and instance.task_state is None

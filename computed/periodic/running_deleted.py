@@ -29,8 +29,9 @@ def cleanup_running_deleted_instances(host: ComputeHost, context: Any) -> None:
     """
     for instance in _find(host, context):
         try:
-            with host.locks.hold(instance.uuid):
-                _act(host, context, instance)
+            with host.locks.try_hold(instance.uuid) as is_free:
+                if is_free:
+                    _act(host, context, instance)
         except errors.InstanceNotFound:
             LOG.debug("Guest %s is gone", instance.uuid)
         except Exception:

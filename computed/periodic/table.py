@@ -6,8 +6,12 @@ from typing import Final
 
 from computed.periodic import (
     build_timeout,
+    console_tokens,
+    incomplete_migrations,
     network_cache,
+    pending_deletes,
     power_states,
+    rebooting,
     reclaim,
     resources,
     running_deleted,
@@ -29,6 +33,12 @@ TASKS: Final[tuple[Task, ...]] = (
         scheduler_sync.sync_scheduler_instance_info,
         every("scheduler_instance_sync_interval"),
         gate=scheduler_sync.is_wanted,
+    ),
+    Task(
+        "_poll_rebooting_instances",
+        rebooting.poll_rebooting_instances,
+        default_spacing,
+        gate=rebooting.is_wanted,
     ),
     Task(
         "_heal_instance_info_cache",
@@ -60,5 +70,16 @@ TASKS: Final[tuple[Task, ...]] = (
         every("running_deleted_instance_poll_interval"),
         run_immediately=True,
         gate=running_deleted.is_wanted,
+    ),
+    Task("_run_pending_deletes", pending_deletes.run_pending_deletes, every("instance_delete_interval")),
+    Task(
+        "_cleanup_incomplete_migrations",
+        incomplete_migrations.cleanup_incomplete_migrations,
+        every("instance_delete_interval"),
+    ),
+    Task(
+        "_cleanup_expired_console_auth_tokens",
+        console_tokens.cleanup_expired_console_auth_tokens,
+        every("instance_delete_interval"),
     ),
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from computed.lib.locks import KeyedLocks
 from computed.steps.events import ExternalEvents
+from computed.steps.lanes import Lanes
+from computed.steps.own_calls import OwnCalls
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -44,6 +46,8 @@ class ComputeHost:
     events: ExternalEvents = field(default_factory=ExternalEvents)
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     stopping: threading.Event = field(default_factory=threading.Event)
+    own_calls: OwnCalls = field(default_factory=OwnCalls)
+    lanes: Lanes = field(init=False)
     build_slots: AbstractContextManager[Any] = field(init=False)
     """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
 
@@ -51,8 +55,10 @@ class ComputeHost:
         limit = self.conf.max_concurrent_builds
         slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
         object.__setattr__(self, "build_slots", slots)
+        object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))
 
     def stop_waiting(self) -> None:
         """The agent stops: whoever waits for an event or for the conductor to come back gives up."""
         self.stopping.set()
         self.events.cancel_all()
+        self.lanes.close()

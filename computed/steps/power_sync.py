@@ -6,17 +6,14 @@ import logging
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from computed import errors
-from computed.states import Edge, PowerState, TaskState, VmState
+from computed import errors, objects
+from computed.states import Action, PowerState, TaskState, VmState
 from computed.steps import power
-from computed.steps.records import advance, save
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
-
-_POWERING_OFF = Edge((None,), TaskState.POWERING_OFF)
 
 
 class Remedy(Enum):
@@ -53,35 +50,54 @@ def differs(instance: Any, guest: int) -> bool:
 def sync(host: ComputeHost, context: Any, instance: Any) -> None:
     """Look at one instance and its guest again, under the instance's lock, and make them agree.
 
-    An instance that a verb is working on, or that has moved, is left alone. Raises HypervisorUnavailable.
+    An instance that a verb is working on, or that has moved, is left alone, and so is one whose guest
+    cannot be read. What fails is logged: the difference shows again next time.
     """
+    context.update_store()
     with host.locks.try_hold(instance.uuid) as is_free:
         if not is_free:
+            LOG.debug("Instance %s is being worked on", instance.uuid)
             return
         try:
             instance.refresh()
-            if instance.host == host.name and instance.task_state is None:
-                _agree(host, context, instance, power.power_state(host, instance))
+            agree(host, context, instance, power.power_state(host, instance))
         except (errors.InstanceNotFound, errors.UnexpectedTaskStateError) as error:
             LOG.info("Instance %s changed while its power state was looked at: %s", instance.uuid, error)
-
-
-def _agree(host: ComputeHost, context: Any, instance: Any, guest: int) -> None:
-    if instance.power_state != guest:
-        LOG.info("Instance %s: power state %s becomes %s", instance.uuid, instance.power_state, guest)
-        instance.power_state = guest
-        save(host, instance, expected=(None,))
-    what = remedy(instance.vm_state, guest)
-    if what is Remedy.REPORT:
-        LOG.warning("Instance %s is %s and its guest's power is %s", instance.uuid, instance.vm_state, guest)
-    elif what is Remedy.STOP:
-        LOG.warning(
-            "Instance %s (%s) is stopped: its guest's power is %s", instance.uuid, instance.vm_state, guest
-        )
-        advance(host, instance, _POWERING_OFF, progress=0)
-        try:
-            power.stop(host, context, instance)
+        except errors.HypervisorUnavailable as error:
+            LOG.warning("Instance %s: the power of its guest is not known: %s", instance.uuid, error)
         except Exception:
-            # Nothing would ever look at an instance that stayed in the middle of a task.
-            advance(host, instance, Edge((TaskState.POWERING_OFF,), None))
-            raise
+            LOG.exception("Instance %s was not brought in line with its guest", instance.uuid)
+
+
+def agree(host: ComputeHost, context: Any, instance: Any, guest: int) -> None:
+    """Make the record agree with the guest's power state. The caller holds the instance's lock and has
+    just read both."""
+    if instance.host != host.name or instance.task_state is not None:
+        LOG.debug("Instance %s is in other hands (%s)", instance.uuid, instance.task_state)
+        return
+    what = remedy(instance.vm_state, guest)
+    if what is not Remedy.NOTHING:
+        LOG.warning(
+            "Instance %s is %s and its guest's power is %s (recorded: %s)%s",
+            instance.uuid,
+            instance.vm_state,
+            guest,
+            instance.power_state,
+            ": it is stopped" if what is Remedy.STOP else "",
+        )
+    is_recorded = instance.power_state == guest
+    instance.power_state = guest
+    if what is Remedy.STOP:
+        _stop(host, context, instance)
+    elif not is_recorded:
+        instance.save(expected_task_state=[None])
+
+
+def _stop(host: ComputeHost, context: Any, instance: Any) -> None:
+    """Stop it the way its owner would: the edge of the API, an action in its history, then the verb with
+    its guards (contract: conductor_rpc.json, calls_made_by_compute)."""
+    instance.task_state = TaskState.POWERING_OFF
+    instance.progress = 0
+    instance.save(expected_task_state=[None])
+    objects.InstanceAction.action_start(context, instance.uuid, str(Action.STOP), want_result=False)
+    host.own_calls("stop_instance", context, instance=instance, clean_shutdown=True)

@@ -40,6 +40,7 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
             "delete_done",
             power_state=int(PowerState.NOSTATE),
             terminated_at=timeutils.utcnow(with_timezone=True),
+            cleaned=not host.driver.has_disks_of(instance),
         )
         release(host, context, instance)
         destroy(host, instance)

@@ -137,6 +137,14 @@ class FakeDriver(FakeHost):
             with self._store.changing(spec.instance.uuid) as guest:
                 _start(guest)
 
+    def delete_instance_files(self, instance: Any) -> bool:
+        with self._orders.around("delete_instance_files", instance):
+            guest = self._store.find(instance.uuid)
+            if guest is not None and guest.defined:
+                return False
+            self._store.remove(instance.uuid, keep_disks=False)
+            return True
+
     def states(self) -> dict[str, GuestState]:
         with self._orders.around("states"):
             return {guest.uuid: _state(guest) for guest in self._store.defined()}

@@ -35,6 +35,11 @@ class LifecyclePort(ABC):
     def reboot(self, context: Any, spec: GuestSpec, *, hard: bool) -> None:
         """Restart a guest, softly (the guest agrees) or hard."""
 
+    @abstractmethod
+    def delete_instance_files(self, instance: Any) -> bool:
+        """Remove what is left of an instance on the host's disks; True when nothing is left. Files of a
+        guest that still exists stay."""
+
 
 class StatePort(ABC):
     """Reading guests; all in one bulk call where a host has many."""

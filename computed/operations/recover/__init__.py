@@ -1,0 +1,93 @@
+"""What a restart does about the instances of its host: each is brought back to a legal state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import objects
+from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
+from computed.operations.recover.unclaimed import interrupted_builds
+from computed.states import MigrationType
+from computed.steps.lifecycle import listen
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+    from computed.virt.specs import GuestState
+
+LOG = logging.getLogger(__name__)
+
+EXPECTED_ATTRS: Final = ("info_cache", "metadata", "system_metadata", "numa_topology", "flavor")
+"""Contract: periodic_tasks.json, init_host_expected_attrs."""
+
+PATIENCE_SECONDS: Final = 30.0
+"""How long the start of the service waits for its instances; later ones are recovered while it serves."""
+
+
+def init_host(host: ComputeHost, context: RequestContext) -> None:
+    """Bring every instance of the host to a legal state (contract: periodic_tasks.json, init_host_order).
+
+    Asks the conductor a fixed number of times, and once or a few times more for each instance that is
+    changed. When the hypervisor cannot be read, nothing is touched. Raises ConductorUnavailable.
+    """
+    instances = objects.InstanceList.get_by_host(context, host.name, expected_attrs=list(EXPECTED_ATTRS))
+    listen(host)
+    try:
+        _recover_all(host, context, list(instances))
+    finally:
+        if instances:
+            # A host without instances may not be known to the schedulers yet.
+            host.scheduler.update_instance_info(context.elevated(), instances)
+
+
+def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any]) -> None:
+    try:
+        guests: Mapping[str, GuestState] = host.driver.states()
+    except Exception as error:
+        LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)
+        return
+    start = Start(host, context)
+    evacuated = _evacuated(host, context) if instances else frozenset()
+    for instance in instances:
+        if instance.uuid in evacuated:
+            LOG.warning("Instance %s is being or was evacuated: it is left to its new host", instance.uuid)
+            continue
+        _start_lane(start, instance, guests)
+    for instance in interrupted_builds(host, context, evacuated.union(each.uuid for each in instances)):
+        host.lanes.start(instance.uuid, partial(end_build, start, instance))
+    if not host.lanes.wait_idle(PATIENCE_SECONDS):
+        start.is_over.set()
+        LOG.warning(
+            "%d instances are not recovered after %d s; that goes on while this compute serves",
+            len(host.lanes),
+            PATIENCE_SECONDS,
+        )
+
+
+def _start_lane(start: Start, instance: Any, guests: Mapping[str, GuestState]) -> None:
+    try:
+        guest = guests.get(instance.uuid)
+        power_state = None if guest is None else guest.power_state
+        if wants_recovery(start.host, instance, power_state):
+            start.host.lanes.start(instance.uuid, partial(recover, start, instance, power_state))
+    except Exception:
+        LOG.exception("Instance %s cannot be recovered and is left as it is", instance.uuid)
+
+
+def _evacuated(host: ComputeHost, context: RequestContext) -> frozenset[str]:
+    """The instances that somebody wants to run, or runs, elsewhere because this host was away.
+
+    Contract: nova 34 looks for evacuations of these statuses at start.
+    """
+    if not host.driver.capabilities.get("supports_evacuate", False):
+        return frozenset()
+    filters = {
+        "source_compute": host.name,
+        "status": ["accepted", "pre-migrating", "done"],
+        "migration_type": str(MigrationType.EVACUATION),
+    }
+    found = objects.MigrationList.get_by_filters(context.elevated(read_deleted="yes"), filters)
+    return frozenset(migration.instance_uuid for migration in found)
