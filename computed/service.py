@@ -77,7 +77,6 @@ class Service:
         self._parts.recover(self._host, context)
         record = register(context, self._host.name, record)
         self._host.tracker.use_service(record)
-        self._host.tracker.use_service(record)
         self._host.tracker.update_available_resource(context, startup=True)
         self._parts.servers.start()
         if self._conf.report_interval:

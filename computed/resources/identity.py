@@ -59,10 +59,10 @@ class Identity:
 
     def _adopt_recorded_nodes(self, context: Any) -> bool:
         """Let the driver's nodes be those recorded for this host; False when the driver cannot adopt."""
+        if not self._driver.can_adopt_nodes:
+            return False
         recorded: dict[str, list[str]] = {}
         names = list(self._driver.node_uuids())
-        if not _can_adopt(self._driver):
-            return False
         for node in _nodes_of_host(context, self._host_name):
             recorded.setdefault(node.hypervisor_hostname, []).append(node.uuid)
         for name in names:
@@ -111,12 +111,6 @@ class Identity:
                     f"Compute node {node.uuid} is recorded for host {node.host}, but this is host "
                     f"{self._host_name}: not starting on a renamed host"
                 )
-
-
-def _can_adopt(driver: Driver) -> bool:
-    from computed.virt.port.host import HostPort
-
-    return type(driver).adopt_node is not HostPort.adopt_node
 
 
 def _nodes_of_host(context: Any, host_name: str) -> list[Any]:

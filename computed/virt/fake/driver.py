@@ -33,6 +33,8 @@ _EVENT_NAMES: Mapping[int, str] = {
 class FakeHost(Driver):
     """The host side: nodes, their resources, facts."""
 
+    can_adopt_nodes = True
+
     def __init__(self, conf: cfg.ConfigOpts, variant: Variant) -> None:
         self._conf = conf
         self._variant = variant

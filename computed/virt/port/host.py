@@ -17,6 +17,9 @@ class HostPort(ABC):
     never "none". An answer that is returned is complete.
     """
 
+    can_adopt_nodes = False
+    """Whether the nodes have no identity of their own and `adopt_node` may give them one."""
+
     @property
     @abstractmethod
     def capabilities(self) -> Mapping[str, bool]:
