@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from oslo_log import log
 
@@ -20,6 +21,9 @@ from computed.conf.load import load
 from computed.context import get_admin_context
 from computed.lib.sd_notify import notify
 from computed.service import BINARY, Phase, Service
+
+if TYPE_CHECKING:
+    from computed.embedded.cloud import OneHostCloud
 
 LOG = logging.getLogger(__name__)
 
@@ -40,28 +44,53 @@ def run(argv: Sequence[str], backend: str) -> int:
     LOG.info("computed %s on host %s, with %s threads", __version__, CONF.host, backend)
     signals = Signals()
     try:
-        service = _start(backend)
+        running = _start(backend)
     except (errors.ComputedError, errors.NovaException) as error:
         LOG.critical("Not starting: %s", _text(error))
         return 1
     except Exception:
         LOG.exception("Not starting")
         return 1
-    _serve(service, signals)
-    return _leave(service)
+    _serve(running.service, signals)
+    return _leave(running)
 
 
-def _start(backend: str) -> Service:
+@dataclass(frozen=True)
+class _Running:
+    service: Service
+    cloud: OneHostCloud | None
+    """What is around the agent when it runs alone."""
+
+
+def _start(backend: str) -> _Running:
     objects.register_all()
     errors.install_remote_module()
     meditation.install(CONF, BINARY)
-    database_guard.install(BINARY)
     wiring.prepare_root_helper(CONF)
-    transport = wiring.make_transport(CONF)
+    if CONF.run_alone or CONF.alone.enabled:
+        return _start_alone(backend)
+    database_guard.install(BINARY)
+    return _Running(_start_service(backend, wiring.make_transport(CONF)), None)
+
+
+def _start_alone(backend: str) -> _Running:
+    # Imported here: an agent with a cloud around it needs neither a database nor placement.
+    from computed.embedded import cloud as embedded
+
+    places = embedded.settle_defaults(CONF)
+    bus = None if embedded.wants_memory_bus(CONF) else wiring.make_transport(CONF)
+    cloud = embedded.OneHostCloud(CONF, places, transport=bus, executor=backend)
+    cloud.start_conductor()
+    service = _start_service(backend, cloud.transport, **cloud.overrides())
+    cloud.start_api()
+    return _Running(service, cloud)
+
+
+def _start_service(backend: str, transport: Any, **overrides: Any) -> Service:
     serializer = WireSerializer()
     wiring.connect_objects(CONF, transport, serializer)
     wait_for_conductor(transport, serializer, get_admin_context())
-    host = wiring.build_host(CONF, transport, serializer)
+    host = wiring.build_host(CONF, transport, serializer, **overrides)
     service = Service(wiring.build_parts(host, transport, serializer, backend), _tell_systemd)
     service.start()
     return service
@@ -87,8 +116,10 @@ def _serve(service: Service, signals: Signals) -> None:
             LOG.exception("The options could not be read anew; the old ones hold")
 
 
-def _leave(service: Service) -> int:
-    is_finished = service.stop()
+def _leave(running: _Running) -> int:
+    is_finished = running.service.stop()
+    if running.cloud is not None:
+        running.cloud.stop()
     LOG.info("Stopped")
     if is_finished:
         return 0

@@ -18,6 +18,15 @@ _QUIETER_LOGGERS = ["glanceclient=WARN", "oslo.privsep.daemon=INFO"]
 _SEARCHES = (("nova", "nova-compute"), ("computed", "computed"))
 
 
+# Its own name for the value, because `alone` is the section.
+_RUN_ALONE = cfg.BoolOpt(
+    "alone",
+    dest="run_alone",
+    default=False,
+    help="Run without a cloud: conductor, scheduler and placement inside this process, see section [alone].",
+)
+
+
 def load(argv: Sequence[str], conf: cfg.ConfigOpts) -> None:
     """Fill ``conf`` from the command line ``argv`` (without the program's name) and the files.
 
@@ -26,6 +35,7 @@ def load(argv: Sequence[str], conf: cfg.ConfigOpts) -> None:
     value and file; exits through SystemExit where the command line itself cannot be read.
     """
     register_all(conf)
+    conf.register_cli_opt(_RUN_ALONE)
     _register_logging(conf)
     is_read = _read(argv, conf)
     files, directories = _sources(argv)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
+from oslo_context import context as oslo_context
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.response import HTTPResponse
@@ -71,8 +72,14 @@ def _one_at_a_time(app: WsgiApp) -> WsgiApp:
     lock = threading.Lock()
 
     def serialised(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        with lock:
-            return list(app(environ, start_response))
+        caller = oslo_context.get_current()
+        try:
+            with lock:
+                return list(app(environ, start_response))
+        finally:
+            # placement makes its own context that of the thread, which is the agent's.
+            if caller is not None:
+                caller.update_store()
 
     return serialised
 

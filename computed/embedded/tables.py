@@ -112,7 +112,7 @@ KINDS: dict[str, Kind] = {
             defaults=_SERVICE_DEFAULTS,
             unset=frozenset({"compute_node"}),
         ),
-        Kind("InstanceAction", ("instance_uuid", "request_id")),
+        Kind("InstanceAction", ("instance_uuid", "request_id", "action")),
         Kind("InstanceActionEvent", ("action_id", "event"), integers=frozenset({"action_id"})),
         Kind("InstanceFault", ("instance_uuid",), defaults={"code": 500}),
         Kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,20 +24,33 @@ class EnvelopeSerializer(messaging.NoOpSerializer):  # type: ignore[misc,unused-
         return RequestContext.from_dict(context)
 
 
+class PingEndpoint:
+    """Namespace `baseapi`: how an agent that starts finds out that there is a conductor."""
+
+    target = messaging.Target(namespace="baseapi", version="1.1")
+
+    def ping(self, context: RequestContext, arg: Any) -> dict[str, Any]:
+        """Give back what came."""
+        return {"service": "conductor", "arg": arg}
+
+
 class ConductorServer:
     """Serves the topic `conductor`."""
 
     def __init__(
         self, transport: Any, host: str, endpoints: Sequence[Any], *, executor: str = "threading"
     ) -> None:
-        self._server = messaging.get_rpc_server(
-            transport,
-            messaging.Target(topic="conductor", server=host),
-            list(endpoints),
-            executor=executor,
-            serializer=EnvelopeSerializer(),
-            access_policy=messaging.DefaultRPCAccessPolicy,
-        )
+        with warnings.catch_warnings():
+            # oslo.messaging announces that naming the executor goes away; this release still needs it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._server = messaging.get_rpc_server(
+                transport,
+                messaging.Target(topic="conductor", server=host),
+                list(endpoints),
+                executor=executor,
+                serializer=EnvelopeSerializer(),
+                access_policy=messaging.DefaultRPCAccessPolicy,
+            )
 
     def start(self) -> None:
         """Begin to answer."""

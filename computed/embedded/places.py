@@ -1,0 +1,62 @@
+"""Where the one-host cloud keeps its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files of one cloud; `socket` is the way in, the others nobody else needs to touch."""
+
+    state_dir: Path
+    socket: Path
+    images_dir: Path
+
+    @classmethod
+    def of(
+        cls,
+        state_dir: str | None,
+        socket: str | None,
+        images_dir: str | None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Places:
+        """The places that the options of section [alone] name, or else the usual ones."""
+        root = Path(state_dir) if state_dir else usual_state_dir(os.environ if environ is None else environ)
+        return cls(
+            state_dir=root,
+            socket=Path(socket) if socket else root / "computed.sock",
+            images_dir=Path(images_dir) if images_dir else root / "images",
+        )
+
+    @property
+    def store(self) -> Path:
+        """The records of the conductor."""
+        return self.state_dir / "records.db"
+
+    @property
+    def placement(self) -> Path:
+        """The database of placement."""
+        return self.state_dir / "placement.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that runs this cloud."""
+        return self.state_dir / "lock"
+
+    def make(self) -> None:
+        """Make the directories; nobody else can look into the first."""
+        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.images_dir.mkdir(parents=True, exist_ok=True)
+        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def usual_state_dir(environ: Mapping[str, str]) -> Path:
+    """/var/lib/computed/alone for root, else the user's own state directory."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/computed/alone")
+    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/nonexistent")) / ".local" / "state"
+    return Path(home) / "computed"
