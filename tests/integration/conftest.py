@@ -132,8 +132,11 @@ def agents(
 
 
 def _clear(cloud: Cloud, agents: list[Agent]) -> None:
+    for agent in agents:
+        if not agent.daemon.is_alive():
+            cloud.say_down(agent.host)
     try:
-        if any(agent.daemon.is_alive() for agent in agents) and cloud.servers():
+        if cloud.servers():
             cloud.delete(list(cloud.servers()), 60)
     except AssertionError as left:
         # The test that left them has failed already; the next module must not.
