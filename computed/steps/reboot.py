@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import PowerState, VmState
+from computed.states import EDGES, PowerState, VmState
 from computed.steps.announce import announce, announced
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
@@ -28,6 +28,8 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     edge = "reboot_hard" if hard else "reboot_soft"
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    # Who is notified of the start hears of the state that the next save brings (contract transcripts).
+    instance.task_state = EDGES[edge].task_state
     with announced(host, context, instance, "reboot", bdms=bdms):
         advance(host, instance, edge, power_state=power_state(host, instance))
         if instance.power_state != PowerState.RUNNING:
