@@ -66,7 +66,7 @@ class GlanceImages:
 
         Raises ImageNotFound, ImageNotAuthorized, ImageBadRequest, GlanceConnectionFailed.
         """
-        response = self._get(context, image_id, f"/v2/images/{image_id}")
+        response = self._ask(context, image_id, f"/v2/images/{image_id}")
         try:
             image = response.json()
         except ValueError as exc:
@@ -85,12 +85,18 @@ class GlanceImages:
         image = self.show(context, image_id) if metadata is None else metadata
         if image.get("status") != _ACTIVE:
             raise errors.ImageNotActive(image_id=image_id)
-        response = self._get(context, image_id, f"/v2/images/{image_id}/file", stream=True)
+        response = self._ask(context, image_id, f"/v2/images/{image_id}/file", stream=True)
         if response.status_code == 204:
             raise errors.ImageUnacceptable(image_id=image_id, reason="it has no data")
         return _verified(_chunks(response), image_id, Digest.of(image), image.get("size"))
 
-    def _get(self, context: Any, image_id: str, path: str, *, stream: bool = False) -> Any:
+    def delete(self, context: Any, image_id: str) -> None:
+        """Remove one image. Raises what `show` raises."""
+        self._ask(context, image_id, f"/v2/images/{image_id}", method="DELETE")
+
+    def _ask(
+        self, context: Any, image_id: str, path: str, *, method: str = "GET", stream: bool = False
+    ) -> Any:
         from keystoneauth1 import exceptions as ksa
 
         server, reason = "the service catalogue", ""
@@ -100,8 +106,9 @@ class GlanceImages:
             try:
                 adapter = self._adapters(context)
                 server = _without_version(adapter.get_endpoint() or "")
-                response = adapter.get(
+                response = adapter.request(
                     path,
+                    method,
                     endpoint_override=server or None,
                     raise_exc=False,
                     connect_retries=0,

@@ -53,7 +53,12 @@ class Server:
     def __init__(self):
         self.answers = {}
         self.requests = []
-        methods = {"do_GET": lambda handler: self._handle(handler), "log_message": _silent}
+        self.methods = []
+        methods = {
+            "do_GET": lambda handler: self._handle(handler),
+            "do_DELETE": lambda handler: self._handle(handler),
+            "log_message": _silent,
+        }
         handler = type("Handler", (BaseHTTPRequestHandler,), methods)
         self.http = HTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
@@ -62,6 +67,7 @@ class Server:
 
     def _handle(self, request):
         self.requests.append(request.path)
+        self.methods.append(request.command)
         queue = self.answers[request.path]
         status, body, length = queue.pop(0) if len(queue) > 1 else queue[0]
         request.send_response(status)
@@ -219,3 +225,15 @@ def test_metadata_that_is_not_json_is_no_image(server, images):
     server.put(PATH, 200, b"<html>")
     with pytest.raises(errors.GlanceConnectionFailed):
         images.show(None, "i")
+
+
+def test_an_image_is_deleted(server, images):
+    server.put(PATH, 204, b"")
+    images.delete(None, "i")
+    assert (server.methods, server.requests) == (["DELETE"], [PATH])
+
+
+def test_deleting_an_image_that_is_gone(server, images):
+    server.put(PATH, 404, b"")
+    with pytest.raises(errors.ImageNotFound):
+        images.delete(None, "i")
