@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import shlex
 from collections.abc import Callable
@@ -13,11 +12,13 @@ import oslo_messaging
 from computed import errors
 from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
+from computed.clients.glance import GlanceImages
 from computed.clients.keystone import forget_sessions
 from computed.clients.neutron import NeutronNetwork
 from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
 from computed.manager import ComputeManager
+from computed.notifications.notifier import Notifier
 from computed.objects.base import ComputedObject
 from computed.operations import recover
 from computed.periodic.runner import PeriodicRunner
@@ -48,6 +49,16 @@ def make_transport(conf: cfg.ConfigOpts) -> Any:
         raise errors.ConfigError(f"transport_url names a bus that cannot be used: {error.driver}") from error
 
 
+def make_notifier(conf: cfg.ConfigOpts) -> Notifier:
+    """Who tells of instances. Raises ConfigError when the notifications' transport_url cannot be used."""
+    try:
+        return Notifier(conf)
+    except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure) as error:
+        raise errors.ConfigError(
+            f"[oslo_messaging_notifications]transport_url cannot be used: {type(error).__name__}"
+        ) from error
+
+
 def connect_objects(conf: cfg.ConfigOpts, transport: Any, serializer: Any) -> None:
     """From now on remotable methods of objects run in a conductor."""
     ComputedObject.indirection_api = ConductorIndirection(
@@ -74,14 +85,14 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     made: dict[str, Callable[[], Any]] = {
         "driver": lambda: load_driver(conf),
         "network": lambda: NeutronNetwork(conf),
+        "images": lambda: GlanceImages(conf),
+        "notifier": lambda: make_notifier(conf),
         "placement": lambda: placement_client_from(conf),
         "compute_tasks": lambda: ComputeTaskClient(transport, serializer),
         "scheduler": lambda: SchedulerClient(
             transport, serializer, conf.host, is_enabled=conf.filter_scheduler.track_instance_changes
         ),
     }
-    for room in ("images", "notifier"):
-        made[room] = functools.partial(_Absent, room)
     parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
     tracker = ResourceTracker(conf.host, parts["driver"], parts["placement"], conf)
     return ComputeHost(name=conf.host, conf=conf, tracker=tracker, **parts)
@@ -100,16 +111,3 @@ def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: st
         forget_sessions()
 
     return Parts(host, manager, servers, PeriodicRunner(host, TASKS), recover.init_host, forget)
-
-
-class _Absent:
-    """Stands where a room is not built yet."""
-
-    def __init__(self, room: str) -> None:
-        self._room = room
-
-    def exception(self, *arguments: Any) -> None:
-        """Nobody to notify."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(f"{self._room}.{name} is not built yet")

@@ -56,7 +56,7 @@ def _deliver(host: ComputeHost, context: Any, instance: Any, event: Any) -> None
 
 
 def _network_changed(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
-    network.refresh(host, context, instance)
+    network.refresh(host, context, instance, keep_vanished=True)
 
 
 def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:

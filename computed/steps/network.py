@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_LONGEST_PAUSE_SECONDS = 30.0
+
 
 def cached(instance: Any) -> Any:
     """The network information that the instance's record has; empty when it has none."""
@@ -50,18 +52,33 @@ def allocate(host: ComputeHost, context: Any, order: BuildOrder, undo: UndoStack
         host.network.bind_to_host(context, instance, host=host.name)
         undo.push("give the ports back", lambda: deallocate(host, context, instance, requested=requested))
         return host.network.network_info(context, instance)
-    network_info = host.network.allocate(
-        context,
-        instance,
-        host=host.name,
-        requested=requested,
-        security_groups=tuple(order.security_groups),
-        providers=providers_of(order.request_spec),
-    )
+    network_info = _allocate(host, context, order)
     undo.push("give the ports back", lambda: give_back(host, context, instance, requested))
     for vif, tag in zip(network_info, _tags(requested, len(network_info)), strict=True):
         _record_interface(host, context, instance, vif, tag)
     return network_info
+
+
+def _allocate(host: ComputeHost, context: Any, order: BuildOrder) -> Any:
+    """Ask the network service, again as often as network_allocate_retries says; it keeps no half of it."""
+    retries: int = host.conf.network_allocate_retries
+    pause_seconds = 1.0
+    while True:
+        try:
+            return host.network.allocate(
+                context,
+                order.instance,
+                host=host.name,
+                requested=order.requested_networks,
+                security_groups=tuple(order.security_groups),
+                providers=providers_of(order.request_spec),
+            )
+        except Exception as error:
+            if not retries or host.stopping.wait(pause_seconds):
+                raise
+            LOG.warning("Instance %s got no network, trying again: %s", order.instance.uuid, error)
+        retries -= 1
+        pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
 
 def give_back(host: ComputeHost, context: Any, instance: Any, requested: Any) -> None:
@@ -78,22 +95,34 @@ def deallocate(host: ComputeHost, context: Any, instance: Any, *, requested: Any
     remember(instance, NetworkInfo())
 
 
-def refresh(host: ComputeHost, context: Any, instance: Any) -> bool:
+def refresh(host: ComputeHost, context: Any, instance: Any, *, keep_vanished: bool = False) -> bool:
     """Bring the info cache up to what the network service says; False when nothing had changed.
 
+    With `keep_vanished` an interface whose port the service no longer has stays in the cache: the guest
+    still has it, and whoever unplugs it needs to know of it.
     Raises InstanceInfoCacheNotFound (the instance is gone), and the network service's errors.
     """
     with cache_lock(host, instance):
         if instance.info_cache is None:
             remember(instance, NetworkInfo())
         instance.info_cache.refresh()
-        before = cached(instance).json()
+        before = cached(instance)
         network_info = host.network.network_info(context, instance)
-        if network_info.json() == before:
+        if keep_vanished:
+            network_info = _with_vanished(before, network_info)
+        if network_info.json() == before.json():
             return False
         instance.info_cache.network_info = network_info
         instance.info_cache.save()
         return True
+
+
+def _with_vanished(before: Any, now: Any) -> Any:
+    """The interfaces of `before`, as `now` has them or as they were, and then those that are new."""
+    by_id = {vif["id"]: vif for vif in now}
+    known = {vif["id"] for vif in before}
+    kept = [by_id.get(vif["id"], vif) for vif in before]
+    return NetworkInfo([*kept, *(vif for vif in now if vif["id"] not in known)])
 
 
 def providers_of(request_spec: Any) -> dict[str, list[str]]:

@@ -1,0 +1,242 @@
+"""Notifier: tells those who listen on the message bus what happens to instances.
+
+Costs nothing when nobody is told: no payload is built and nothing is fetched for one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import oslo_messaging
+from oslo_serialization import jsonutils
+from oslo_utils import timeutils
+
+from computed.notifications import legacy
+from computed.notifications.audit import completed_period
+from computed.objects.share_mapping import ShareMappingList
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+    from computed.notifications.base import Payload
+    from computed.notifications.instance import InstancePayload
+
+LOG = logging.getLogger(__name__)
+
+SOURCE = "nova-compute"
+_NO_ONE = frozenset({"", "noop"})
+_SECRETS_OF_CONTEXT = ("auth_token", "service_token", "service_catalog", "user_auth_plugin")
+
+
+class Details(TypedDict, total=False):
+    """What may be told of an event beside the instance."""
+
+    exception: BaseException | None
+    """What went wrong: makes it an error, in both forms."""
+    network_info: Iterable[Any] | None
+    """Legacy form: the interfaces whose addresses are listed as `fixed_ips`."""
+    bdms: Iterable[Any] | None
+    """Block device mappings, if at hand."""
+    extra: Mapping[str, Any]
+    """Legacy form: keys added to, or put in place of, the usual ones."""
+    payload: Mapping[str, Any]
+    """Versioned form: fields that only this event has (`snapshot_image_id`, `new_flavor`, ...)."""
+
+
+class Notifier:
+    """Sends notifications in the forms that `[notifications]notification_format` names.
+
+    Nothing is sent when `[oslo_messaging_notifications]driver` is empty or noop. `transport` is an
+    oslo.messaging notification transport; None makes one from the options.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, transport: Any = None) -> None:
+        if transport is None:
+            transport = oslo_messaging.get_notification_transport(conf)
+        # A Notifier of the library registers the options that say who is to be told.
+        notifier = oslo_messaging.Notifier(transport, serializer=_Serializer())
+        told = conf.notifications.notification_format
+        is_anyone_told = not set(conf.oslo_messaging_notifications.driver) <= _NO_ONE
+        self._conf = conf
+        self._legacy: Any = None
+        self._versioned: Any = None
+        if is_anyone_told and told != "versioned":
+            self._legacy = notifier.prepare(publisher_id=f"compute.{conf.host}")
+        if is_anyone_told and told != "unversioned":
+            self._versioned = oslo_messaging.Notifier(
+                transport,
+                publisher_id=f"{SOURCE}:{conf.host}",
+                serializer=_Serializer(),
+                topics=conf.notifications.versioned_notifications_topics,
+            )
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether anybody is told anything."""
+        return self._legacy is not None or self._versioned is not None
+
+    def instance(
+        self, context: Any, instance: Any, action: str, phase: str | None = None, **details: Unpack[Details]
+    ) -> None:
+        """Tell that `action` of an instance is in `phase` ("start", "end", "error" or None).
+
+        `action` has its name in the versioned form, e.g. "resize_prep". First the legacy form is sent, as
+        stock does. Fields of the instance that the payload needs and that are missing are fetched in one
+        call; block device mappings only when bdms_in_notifications asks for them and none are given.
+        """
+        if not self.is_enabled:
+            return
+        from computed.notifications import events
+
+        legacy_type = events.legacy_type(action, phase) if self._legacy is not None else None
+        payload_class = events.payload_class_of(action)
+        if legacy_type is not None or self._versioned is not None:
+            _fetch_missing(instance, payload_class.NEEDS if self._versioned is not None else _LEGACY_NEEDS)
+        if legacy_type is not None:
+            self._send_legacy(context, instance, legacy_type, details)
+        if self._versioned is not None:
+            self._send_versioned(context, instance, payload_class, (action, phase), details)
+
+    def exists(
+        self,
+        context: Any,
+        instance: Any,
+        *,
+        current_period: bool = False,
+        extra: Mapping[str, Any] | None = None,
+        bdms: Iterable[Any] | None = None,
+    ) -> None:
+        """Tell that an instance existed: in the last completed audit period, or in the running one so far.
+
+        `extra` and `bdms` as in Details.
+        """
+        if not self.is_enabled:
+            return
+        from computed.notifications.instance import AuditPeriodPayload
+
+        now = timeutils.utcnow()
+        begin, end = completed_period(self._conf.instance_usage_audit_period, now)
+        if current_period:
+            begin, end = end, now
+        audit_period = AuditPeriodPayload(audit_period_beginning=begin, audit_period_ending=end)
+        times = {"audit_period_beginning": str(begin), "audit_period_ending": str(end)}
+        self.instance(
+            context,
+            instance,
+            "exists",
+            bdms=bdms,
+            extra={**times, **(extra or {})},
+            payload={"audit_period": audit_period},
+        )
+
+    def exception(
+        self, context: Any, error: BaseException, function_name: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Tell that an RPC method failed; arguments that may be secret are left out."""
+        if self._legacy is not None:
+            told = {"exception": legacy.described(error), "args": legacy.without_secrets(arguments)}
+            self._legacy.error(context, function_name, told)
+        if self._versioned is not None:
+            from computed.notifications.exception import ExceptionPayload
+
+            told = ExceptionPayload.of_error(error).primitive()
+            self._versioned.error(context, "compute.exception", told)
+
+    def host(self, context: Any, event_type: str, make_payload: Callable[[], Payload]) -> None:
+        """Tell something that has a versioned form only, e.g. "metrics.update"; built only if it is sent."""
+        if self._versioned is not None:
+            self._versioned.info(context, event_type, make_payload().primitive())
+
+    def _send_legacy(self, context: Any, instance: Any, event_type: str, details: Details) -> None:
+        image_url = self._image_url(context, instance.image_ref)
+        told = legacy.of_instance(instance, image_url, details.get("network_info"))
+        told.update(details.get("extra") or {})
+        error = details.get("exception")
+        if error is not None:
+            told.update(legacy.of_error(error))
+        send = self._legacy.error if event_type.endswith("error") else self._legacy.info
+        send(context, event_type, told)
+
+    def _send_versioned(
+        self,
+        context: Any,
+        instance: Any,
+        payload_class: type[InstancePayload],
+        event: tuple[str, str | None],
+        details: Details,
+    ) -> None:
+        from computed.notifications import events
+        from computed.notifications.instance import Told
+
+        error = details.get("exception")
+        told = Told(
+            context=context,
+            instance=instance,
+            bdms=self._bdms(instance, details.get("bdms")),
+            shares=self._shares(context, instance),
+            error=error,
+            details=details.get("payload") or {},
+        )
+        send = self._versioned.info if error is None else self._versioned.error
+        send(context, events.versioned_type(*event), payload_class.telling(told).primitive())
+
+    def _bdms(self, instance: Any, given: Iterable[Any] | None) -> Iterable[Any] | None:
+        if given is not None or not self._conf.notifications.bdms_in_notifications:
+            return given
+        bdms: Iterable[Any] = instance.get_bdms()
+        return bdms
+
+    def _shares(self, context: Any, instance: Any) -> Iterable[Any] | None:
+        if not self._conf.notifications.include_share_mapping:
+            return None
+        shares: Iterable[Any] = ShareMappingList.get_by_instance_uuid(context, instance.uuid)
+        return shares
+
+    def _image_url(self, context: Any, image_ref: str | None) -> str | None:
+        """Where glance has the image, without asking anybody; the bare id when no address is known."""
+        servers = self._conf.glance.api_servers
+        if servers:
+            base = servers[0] if "://" in servers[0] else f"http://{servers[0]}"
+            return f"{base}/images/{image_ref}"
+        for service in context.service_catalog:
+            if service["type"] == "image":
+                endpoint = service["endpoints"][0]
+                base = endpoint.get("internalURL") or endpoint["publicURL"]
+                return f"{base}/images/{image_ref}"
+        return image_ref
+
+
+_LEGACY_NEEDS = ("flavor", "metadata", "system_metadata")
+
+
+def _fetch_missing(instance: Any, names: Iterable[str]) -> None:
+    """One call for all fields that are not there; what cannot be had is told as unknown."""
+    if all(instance.obj_attr_is_set(name) for name in names):
+        return
+    try:
+        instance.load(*names)
+    except Exception as exc:
+        LOG.debug("Instance %s is told of with gaps: %s", instance.uuid, exc)
+
+
+class _Serializer(oslo_messaging.Serializer):  # type: ignore[misc]
+    """Plain data and a context without the caller's token: whoever listens must not act in his name."""
+
+    def serialize_entity(self, context: Any, entity: Any) -> Any:
+        """The payload as plain data."""
+        return jsonutils.to_primitive(entity, convert_instances=True)
+
+    def deserialize_entity(self, context: Any, entity: Any) -> Any:
+        """The payload as it came."""
+        return entity
+
+    def serialize_context(self, context: Any) -> dict[str, Any]:
+        """Who asked, under which request id."""
+        values: dict[str, Any] = dict(context.to_dict())
+        return {key: value for key, value in values.items() if key not in _SECRETS_OF_CONTEXT}
+
+    def deserialize_context(self, context: Any) -> Any:
+        """The context as it came."""
+        return context
