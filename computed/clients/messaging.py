@@ -55,6 +55,8 @@ def bus_errors(what: str) -> Iterator[None]:
         # A class that we do not know: its text may hold SQL or addresses, so only the name goes on.
         LOG.debug("%s failed on the other side: %s: %s", what, error.exc_type, error.value)
         raise errors.InternalError(err=f"{what} failed with {error.exc_type}") from error
+    except errors.NovaException as error:
+        raise errors.without_remote_traceback(error) from None
 
 
 def repeat_read(what: str, read: Callable[[], Result]) -> Result:

@@ -16,7 +16,7 @@ from computed.errors.pci import *
 from computed.errors.placement import *
 from computed.errors.quota import *
 from computed.errors.records import *
-from computed.errors.remote import install_remote_module
+from computed.errors.remote import install_remote_module, without_remote_traceback
 from computed.errors.service import *
 from computed.errors.share import *
 from computed.errors.values import *

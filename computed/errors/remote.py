@@ -3,7 +3,9 @@
 import sys
 from types import ModuleType
 
-from computed.errors.base import WIRE_MODULE, wire_classes
+from computed.errors.base import WIRE_MODULE, NovaException, lookup, wire_classes
+
+_REMOTE_SUFFIX = "_Remote"
 
 
 def install_remote_module() -> None:
@@ -26,3 +28,13 @@ def install_remote_module() -> None:
     module.__dict__.update(wire_classes())
     setattr(parent, leaf_name, module)
     sys.modules[WIRE_MODULE] = module
+
+
+def without_remote_traceback(error: NovaException) -> NovaException:
+    """`error`, or its like of the plain class when oslo.messaging rebuilt it from another service's failure.
+
+    What it rebuilds bears the other side's traceback in its text, which belongs into no log or fault of ours.
+    """
+    name = type(error).__name__
+    plain = lookup(name.removesuffix(_REMOTE_SUFFIX)) if name.endswith(_REMOTE_SUFFIX) else None
+    return plain(error.format_message(), **error.kwargs) if plain else error

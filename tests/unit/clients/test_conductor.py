@@ -138,9 +138,12 @@ def test_a_class_method_carries_the_manifest_and_returns_objects(
 
 def test_an_error_of_the_conductor_is_the_class_it_is(conductor: Endpoint, context: RequestContext) -> None:
     conductor.answers.append(errors.ServiceNotFound(service_id=3))
-    with pytest.raises(errors.ServiceNotFound):
+    with pytest.raises(errors.ServiceNotFound) as caught:
         objects.Service.get_by_id(context, 3)
     assert len(conductor.asked) == 1
+    assert type(caught.value) is errors.ServiceNotFound
+    assert caught.value.kwargs["service_id"] == 3
+    assert "Traceback" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
