@@ -45,6 +45,10 @@ class MemoryBus:
         """A transport for notifications."""
         return messaging_transport.NotificationTransport(_Driver(self, conf))
 
+    def disconnect(self, transport: messaging_transport.Transport) -> None:
+        """Treat the process behind a transport as dead: it sends, takes and answers nothing any more."""
+        transport._driver.die()
+
     def deliver(self, address: Address, message: _Incoming, *, keep: bool = True) -> None:
         """Put a message into the queue of an address; with `keep` it waits there for a listener."""
         with self.lock:
@@ -90,14 +94,15 @@ class MemoryBus:
 class _Incoming(base.RpcIncomingMessage):  # type: ignore[misc,unused-ignore]
     """A message on its way to a server, and the way back for its reply."""
 
-    def __init__(self, address: Address, ctxt: str, message: str, replies: queue.SimpleQueue[Any] | None):
+    def __init__(self, address: Address, ctxt: str, message: str, replies: queue.Queue[Any] | None):
         super().__init__(jsonutils.loads(ctxt), jsonutils.loads(message))
         self.address = address
+        self.taken_by: _Listener | None = None
         self._replies = replies
 
     def reply(self, reply: Any = None, failure: Any = None) -> None:
         """Send the result, or the failure (exception info), to the caller, if one waits."""
-        if self._replies is None:
+        if self._replies is None or (self.taken_by and self.taken_by.is_dead):
             return
         if failure:
             self._replies.put(("failure", common.serialize_remote_exception(failure)))
@@ -120,7 +125,8 @@ class _Listener(base.PollStyleListener):  # type: ignore[misc,unused-ignore]
     def __init__(self, bus: MemoryBus, addresses: list[Address]) -> None:
         super().__init__()
         self.addresses = addresses
-        self.inbox: queue.SimpleQueue[_Incoming | None] = queue.SimpleQueue()
+        self.inbox: queue.Queue[_Incoming | None] = queue.Queue()
+        self.is_dead = False
         self._bus = bus
         self._stopped = False
         bus.attach(self)
@@ -133,7 +139,10 @@ class _Listener(base.PollStyleListener):  # type: ignore[misc,unused-ignore]
             message = self.inbox.get(block=not self._stopped, timeout=timeout)
         except queue.Empty:
             return []
-        return [message] if message is not None else []
+        if message is None:
+            return []
+        message.taken_by = self
+        return [message]
 
     def stop(self) -> None:
         """Take no more messages; wakes the poller."""
@@ -153,6 +162,15 @@ class _Driver(base.BaseDriver):  # type: ignore[misc,unused-ignore]
         url = messaging.TransportURL(conf, transport="memory")
         super().__init__(conf, url, None, ALLOWED_REMOTE_EXMODS)
         self._bus = bus
+        self._listeners: list[_Listener] = []
+        self._is_dead = False
+
+    def die(self) -> None:
+        """See MemoryBus.disconnect."""
+        self._is_dead = True
+        for listener in self._listeners:
+            listener.is_dead = True
+            listener.stop()
 
     def require_features(self, requeue: bool = False) -> None:
         """Every feature that is asked for is there, but requeue."""
@@ -171,10 +189,10 @@ class _Driver(base.BaseDriver):  # type: ignore[misc,unused-ignore]
         transport_options: Any = None,
     ) -> Any:
         """Send to one server, to any of a topic or to all; waits for the reply of a call."""
-        if self._bus.down:
+        if self._bus.down or self._is_dead:
             raise messaging.MessageDeliveryFailure("the message bus is down")
         text, context = jsonutils.dumps(message), jsonutils.dumps(ctxt)
-        replies: queue.SimpleQueue[Any] | None = queue.SimpleQueue() if wait_for_reply else None
+        replies: queue.Queue[Any] | None = queue.Queue() if wait_for_reply else None
         address = (target.topic, target.server)
         if target.fanout:
             self._bus.fan_out(target.topic, lambda: _Incoming(address, context, text, None))
@@ -196,7 +214,7 @@ class _Driver(base.BaseDriver):  # type: ignore[misc,unused-ignore]
 
     def listen(self, target: messaging.Target, batch_size: int, batch_timeout: float | None) -> Any:
         """Listen as `target.server` on `target.topic`."""
-        listener = _Listener(self._bus, [(target.topic, target.server), (target.topic, None)])
+        listener = self._attach([(target.topic, target.server), (target.topic, None)])
         return base.PollStyleListenerAdapter(listener, batch_size, batch_timeout)
 
     def listen_for_notifications(
@@ -206,7 +224,11 @@ class _Driver(base.BaseDriver):  # type: ignore[misc,unused-ignore]
         addresses: list[Address] = [
             (f"{target.topic}.{priority}", None) for target, priority in targets_and_priorities
         ]
-        return base.PollStyleListenerAdapter(_Listener(self._bus, addresses), batch_size, batch_timeout)
+        return base.PollStyleListenerAdapter(self._attach(addresses), batch_size, batch_timeout)
+
+    def _attach(self, addresses: list[Address]) -> _Listener:
+        self._listeners.append(_Listener(self._bus, addresses))
+        return self._listeners[-1]
 
     def cleanup(self) -> None:
         """The bus outlives its transports."""
@@ -225,7 +247,7 @@ def _make_observing_options_known(conf: Any) -> None:
 
 
 def _await_reply(
-    replies: queue.SimpleQueue[Any],
+    replies: queue.Queue[Any],
     timeout: float | None,
     monitor_timeout: float | None,
     target: messaging.Target,

@@ -84,7 +84,7 @@ class OneHostCloud:
         self.images = ImageDirectory(places.images_dir)
         self.network = _network(conf, self.store)
         self.placement = PlacementClient(placement_adapter(app))
-        scheduler = OneHostScheduler(self.store, placement_adapter(app))
+        self.scheduler = scheduler = OneHostScheduler(self.store, placement_adapter(app))
         computes = ComputeCalls(self.transport)
         launcher = Launcher(self.store, computes, conf.alone.max_attempts)
         self.servers = Servers(self.store, scheduler, launcher, computes, self.network)

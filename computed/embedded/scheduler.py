@@ -72,6 +72,11 @@ class OneHostScheduler:
         """Give the instance's allocation back, if it has one."""
         self._ask(context, "DELETE", f"/allocations/{instance_uuid}")
 
+    def allocations(self, context: Any, instance_uuid: str) -> dict[str, Json]:
+        """Provider → what the instance holds of it; empty when it holds nothing."""
+        answer: dict[str, Json] = self._ask(context, "GET", f"/allocations/{instance_uuid}").json()["allocations"]
+        return answer
+
     def inventories(self, context: Any, provider_uuid: str) -> dict[str, Json]:
         """Resource class → total, reserved, allocation_ratio, used of one provider; empty if unknown."""
         answer = self._ask(context, "GET", f"/resource_providers/{provider_uuid}/inventories")

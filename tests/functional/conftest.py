@@ -1,0 +1,57 @@
+"""The one-host cloud for functional tests: `cloud`, or `make_cloud` for one with options of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("placement")
+
+from computed.cmd.concurrency import ENVIRONMENT, THREADING
+from computed.embedded.placement_app import placement_adapter, start_placement
+from tests.functional.cloud import Cloud
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pools_that_end_at_once() -> None:
+    """Threads of futurist's pools look every second whether they are still wanted; tests end more often."""
+    from futurist import _thread
+
+    _thread.ThreadWorker.MAX_IDLE_FOR = 0.05
+
+
+@pytest.fixture(scope="session")
+def placement_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of placement with its schema and standard traits, to be copied: making one takes long."""
+    path: Path = tmp_path_factory.mktemp("placement") / "template.db"
+    app = start_placement(f"sqlite:///{path}", durable=False)
+    placement_adapter(app).get("/traits", microversion="1.6")
+    return path
+
+
+@pytest.fixture
+def make_cloud(tmp_path: Path, placement_template: Path) -> Iterator[Callable[..., Cloud]]:
+    """Makes clouds: `make_cloud({"fake.vcpus": 4})`; one at a time, all closed after the test."""
+    clouds: list[Cloud] = []
+    numbers = itertools.count()
+
+    def make(options: dict[str, Any] | None = None) -> Cloud:
+        directory = tmp_path / f"cloud{next(numbers)}"
+        executor = os.environ.get(ENVIRONMENT, THREADING)
+        clouds.append(Cloud(directory, placement_template, executor, options or {}))
+        return clouds[-1]
+
+    yield make
+    for cloud in clouds:
+        cloud.close()
+
+
+@pytest.fixture
+def cloud(make_cloud: Callable[..., Cloud]) -> Cloud:
+    """A one-host cloud on the fake driver with one bridge network and no servers."""
+    return make_cloud()
