@@ -74,8 +74,8 @@ class OneHostScheduler:
 
     def allocations(self, context: Any, instance_uuid: str) -> dict[str, Json]:
         """Provider → what the instance holds of it; empty when it holds nothing."""
-        answer: dict[str, Json] = self._ask(context, "GET", f"/allocations/{instance_uuid}").json()["allocations"]
-        return answer
+        answer = self._ask(context, "GET", f"/allocations/{instance_uuid}").json()
+        return dict(answer["allocations"])
 
     def inventories(self, context: Any, provider_uuid: str) -> dict[str, Json]:
         """Resource class → total, reserved, allocation_ratio, used of one provider; empty if unknown."""
