@@ -78,7 +78,8 @@ class Ledger:
         self._held = reserved
         self._tally = Tally()
         self._readings: list[Reading] = []
-        self._released: dict[Key, float] = {}
+        self._topologies: dict[Key, Any] = {}
+        self._released: dict[str, dict[str | None, float]] = {}
 
     def take(self, key: Key, entry: Entry, check: Check | None = None) -> tuple[Ticket, Entry]:
         """Enter `entry` under `key` if `check` agrees, atomically; returns the ticket and the final entry.
@@ -90,7 +91,8 @@ class Ledger:
             row = self._rows.get(key)
             if check is not None:
                 used = self._held if row is None else self._held - row.entry.usage
-                entry = replace(entry, numa_topology=check(used, self._topologies(key)))
+                others = [topology for other, topology in self._topologies.items() if other != key]
+                entry = replace(entry, numa_topology=check(used, others))
             previous = None if row is None else row.entry
             if row is not None and row.ticket is not None and row.ticket.held:
                 # Two claims for one instance: the newer one counts, and the older one is void.
@@ -98,7 +100,7 @@ class Ledger:
             ticket = Ticket(key, previous)
             self._put(key, entry, ticket)
             # What comes here again is no longer on its way out, under whichever key it left.
-            self._released = {gone: when for gone, when in self._released.items() if gone[0] != key[0]}
+            self._released.pop(key[0], None)
             return ticket, entry
 
     def settle(self, ticket: Ticket) -> None:
@@ -173,7 +175,7 @@ class Ledger:
                 if key not in reading.touched and not self._is_held(key):
                     self._remove(key, remember=False)
             for key, entry in found.items():
-                if key not in reading.touched and key not in self._released:
+                if key not in reading.touched and key[1] not in self._released.get(key[0], ()):
                     self._judge(key, entry)
 
     def load(self) -> Load:
@@ -210,36 +212,37 @@ class Ledger:
         ticket = self._rows[key].ticket
         return ticket is not None and ticket.held
 
-    def _topologies(self, but: Key) -> list[Any]:
-        topologies = (row.entry.numa_topology for key, row in self._rows.items() if key != but)
-        return [topology for topology in topologies if topology is not None]
-
     def _put(self, key: Key, entry: Entry, ticket: Ticket | None) -> None:
         row = self._rows.get(key)
         if row is not None:
-            self._count(row.entry, -1)
+            self._uncount(key, row.entry)
         self._rows[key] = _Row(entry, ticket)
-        self._count(entry, 1)
+        self._count(key, entry)
         self._touch(key)
 
     def _remove(self, key: Key, *, remember: bool = True) -> bool:
         row = self._rows.pop(key, None)
         if remember:
             # Also when there was no line: the record may be read before its change is saved.
-            self._released[key] = self._clock()
+            self._released.setdefault(key[0], {})[key[1]] = self._clock()
             self._touch(key)
         if row is None:
             return False
-        self._count(row.entry, -1)
+        self._uncount(key, row.entry)
         return True
 
-    def _count(self, entry: Entry, sign: int) -> None:
-        if sign > 0:
-            self._held += entry.usage
-        else:
-            self._held -= entry.usage
+    def _count(self, key: Key, entry: Entry) -> None:
+        self._held += entry.usage
         if entry.state is not None:
-            (self._tally.add if sign > 0 else self._tally.remove)(entry.state)
+            self._tally.add(entry.state)
+        if entry.numa_topology is not None:
+            self._topologies[key] = entry.numa_topology
+
+    def _uncount(self, key: Key, entry: Entry) -> None:
+        self._held -= entry.usage
+        if entry.state is not None:
+            self._tally.remove(entry.state)
+        self._topologies.pop(key, None)
 
     def _touch(self, key: Key) -> None:
         for reading in self._readings:
@@ -247,8 +250,9 @@ class Ledger:
 
     def _forget_old_releases(self, found: Mapping[Key, Entry]) -> None:
         now = self._clock()
-        self._released = {
-            key: when
-            for key, when in self._released.items()
-            if key in found and now - when < RELEASE_GRACE_SECONDS
-        }
+        kept: dict[str, dict[str | None, float]] = {}
+        for uuid, releases in self._released.items():
+            for migration, when in releases.items():
+                if (uuid, migration) in found and now - when < RELEASE_GRACE_SECONDS:
+                    kept.setdefault(uuid, {})[migration] = when
+        self._released = kept

@@ -107,11 +107,14 @@ def _create(context: Any, owner: Owner, found: FoundNode, offer: Offer) -> Any:
             f"There is a record of node {resources.hypervisor_hostname} of host {owner.host} already, with "
             f"another uuid than {found.uuid}: {exc}"
         ) from exc
+    record.obj_reset_changes(recursive=True)
     LOG.info("Created the record of node %s, uuid %s", resources.hypervisor_hostname, found.uuid)
     return record
 
 
 def _adopt(owner: Owner, name: str, record: Any) -> Any:
+    # What lies in the database as "changed" was stored so; none of it is a change of ours.
+    record.obj_reset_changes(recursive=True)
     if record.deleted:
         LOG.info("The record of node %s (%s) was deleted: undeleting it", name, record.uuid)
         record.deleted = False

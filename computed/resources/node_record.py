@@ -38,16 +38,9 @@ def facts(resources: NodeResources, host_ip: str) -> dict[str, Any]:
             objects.HVSpec(arch=arch, hv_type=kind, vm_mode=mode)
             for arch, kind, mode in resources.supported_instances
         ],
-        "pci_device_pools": _no_pools(),
+        "pci_device_pools": objects.PciDevicePoolList(objects=[]),
         "metrics": _NO_METRICS,
     }
-
-
-def _no_pools() -> Any:
-    pools = objects.PciDevicePoolList(objects=[])
-    # A record counts as changed as long as anything in it does, also right after it was saved.
-    pools.obj_reset_changes()
-    return pools
 
 
 def ratios(offer: Offer, *, is_new: bool) -> dict[str, float]:

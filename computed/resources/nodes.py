@@ -69,6 +69,8 @@ class Node:
                 return False
             self.record._context = context
             self.record.save()
+            # A record counts as changed as long as anything in it does, also right after it was saved.
+            self.record.obj_reset_changes(recursive=True)
             return True
 
 
