@@ -45,6 +45,7 @@ def init_host(host: ComputeHost, context: RequestContext) -> None:
 
 def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any]) -> None:
     try:
+        host.driver.adopt_guests(instances)
         guests: Mapping[str, GuestState] = host.driver.states()
     except Exception as error:
         LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)

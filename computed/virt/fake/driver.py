@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
-from computed.states import PowerState
+from computed.states import PowerState, VmState
 from computed.virt import capabilities, uptime
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
@@ -28,6 +28,9 @@ _EVENT_NAMES: Mapping[int, str] = {
     PowerState.RUNNING: "EVENT_LIFECYCLE_STARTED",
     PowerState.SHUTDOWN: "EVENT_LIFECYCLE_STOPPED",
 }
+
+
+_WITHOUT_GUEST = (VmState.BUILDING, VmState.DELETED, VmState.ERROR, VmState.SHELVED_OFFLOADED)
 
 
 class FakeHost(Driver):
@@ -87,11 +90,13 @@ class FakeDriver(FakeHost):
     def __init__(self, conf: cfg.ConfigOpts, variant: Variant = VARIANTS["FakeDriver"]) -> None:
         super().__init__(conf, variant)
         self._store = GuestStore(None)
+        self._has_no_past = False
 
     def init_host(self, host: str) -> None:
         self._orders.check()
         self._nodes.serve(host)
         folder = Path(self._conf.state_path) / "fake" / host if self._conf.fake.persist else None
+        self._has_no_past = folder is not None and not folder.exists()
         self._store = GuestStore(folder)
         self._store.load()
 
@@ -118,6 +123,19 @@ class FakeDriver(FakeHost):
     def destroy(self, context: Any, spec: GuestSpec, *, destroy_disks: bool = True) -> None:
         with self._orders.around("destroy", spec.instance):
             self._store.remove(spec.instance.uuid, keep_disks=not destroy_disks)
+
+    def adopt_guests(self, instances: Iterable[Any]) -> None:
+        """On a host that another agent's fake driver served: remember what that one has forgotten."""
+        if not self._has_no_past:
+            return
+        for instance in instances:
+            if instance.vm_state in _WITHOUT_GUEST or self._store.find(instance.uuid) is not None:
+                continue
+            guest = FakeGuest(instance.uuid, instance.name, instance.power_state or PowerState.NOSTATE)
+            guest.vifs = [vif["id"] for vif in instance.get_network_info()]
+            guest.say(f"FAKE GUEST {guest.name} {guest.uuid}")
+            self._store.add(guest)
+            LOG.info("Instance %s is remembered from its record", instance.uuid)
 
     def power_on(self, context: Any, spec: GuestSpec) -> None:
         instance = spec.instance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from computed.virt.port.guests import LifecyclePort, StatePort
@@ -17,6 +18,13 @@ class Driver(HostPort, LifecyclePort, StatePort):
     def disk_name_prefix(self, image_meta: Any, disk_bus: str | None) -> str:
         """How a guest's disks are called when nobody chose names: `sd` or `vd`, without the letter."""
         return "sd"
+
+    def adopt_guests(self, instances: Iterable[Any]) -> None:
+        """Told once at start what the records have for this host, before `states` is asked.
+
+        Only for a hypervisor that lives in its agent's memory: taken over from another agent, it has
+        forgotten its guests, and the records are all that is left of them.
+        """
 
     def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
         """Take an interface whose port is gone out of a guest."""

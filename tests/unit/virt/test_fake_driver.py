@@ -307,3 +307,36 @@ def test_a_guest_may_change_by_itself_and_says_so(driver):
     driver.change_by_itself(UUID % 1, PowerState.SHUTDOWN)
     assert [(event.uuid, event.name) for event in heard] == [(UUID % 1, "EVENT_LIFECYCLE_STOPPED")]
     assert power(driver, make_instance()) == PowerState.SHUTDOWN
+
+
+def recorded(number, vm_state="active", power_state=PowerState.RUNNING):
+    instance = make_instance(number)
+    instance.vm_state, instance.power_state = vm_state, power_state
+    instance.get_network_info = lambda: [{"id": f"port-{number}"}]
+    return instance
+
+
+def test_a_host_of_another_agent_keeps_its_guests(driver, conf):
+    running, stopped = recorded(1), recorded(2, "stopped", PowerState.SHUTDOWN)
+    driver.adopt_guests([running, stopped, recorded(3, "building", None), recorded(4, "error")])
+    assert {uuid: state.power_state for uuid, state in driver.states().items()} == {
+        running.uuid: PowerState.RUNNING,
+        stopped.uuid: PowerState.SHUTDOWN,
+    }
+    driver.power_off(running)
+    driver.detach_interface(None, running, {"id": "port-1"})
+    assert running.uuid in driver.console_output(None, running).decode()
+    assert power(restarted(conf), running) == PowerState.SHUTDOWN
+
+
+def test_a_host_of_our_own_does_not_believe_the_records(driver, conf):
+    again = restarted(conf)
+    again.adopt_guests([recorded(1)])
+    assert again.states() == {}
+
+
+def test_without_persistence_no_guest_is_taken_from_the_records(conf):
+    conf.set_override("persist", False, group="fake")
+    driver = restarted(conf)
+    driver.adopt_guests([recorded(1)])
+    assert driver.states() == {}
