@@ -55,6 +55,9 @@ class Dispatcher(oslo_dispatcher.RPCDispatcher):  # type: ignore[misc]
         except method.expected_errors as error:
             LOG.debug("RPC %s answers with %s", name, type(error).__name__)
             raise oslo_dispatcher.ExpectedException() from error
+        except NotImplementedError as error:
+            LOG.warning("RPC %s: %s", name, error or "not implemented")
+            raise oslo_dispatcher.ExpectedException() from error
         except Exception as error:
             LOG.exception("RPC %s failed", name)
             try:

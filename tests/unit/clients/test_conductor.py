@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import oslo_messaging
 import pytest
+from oslo_messaging._drivers import common as wire
 
 from computed import errors, objects
 from computed.clients import messaging
@@ -240,6 +242,20 @@ def test_a_stranger_s_error_is_told_by_its_name_only(conductor: Endpoint, contex
         raise remote
     assert "DBDeadlock" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_traceback_of_the_other_side_is_not_part_of_an_error_s_text(context: RequestContext) -> None:
+    try:
+        raise errors.InstanceNotFound(instance_id=UUID)
+    except errors.InstanceNotFound:
+        payload = wire.serialize_remote_exception(sys.exc_info())
+    rebuilt = wire.deserialize_remote_exception(payload, ["nova.exception"])
+    assert "Traceback" in str(rebuilt)
+    with pytest.raises(errors.InstanceNotFound) as caught, messaging.bus_errors("Instance.get_by_uuid"):
+        raise rebuilt
+    assert type(caught.value) is errors.InstanceNotFound
+    assert str(caught.value) == f"No instance {UUID}."
+    assert caught.value.kwargs == {"instance_id": UUID, "code": 404}
 
 
 def test_an_object_newer_than_ours_is_backported(conductor: Endpoint, context: RequestContext) -> None:
