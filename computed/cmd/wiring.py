@@ -17,6 +17,7 @@ from computed.clients.keystone import forget_sessions
 from computed.clients.neutron import NeutronNetwork
 from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
+from computed.lib import root_helper
 from computed.manager import ComputeManager
 from computed.notifications.notifier import Notifier
 from computed.objects.base import ComputedObject
@@ -67,13 +68,11 @@ def connect_objects(conf: cfg.ConfigOpts, transport: Any, serializer: Any) -> No
 
 
 def prepare_root_helper(conf: cfg.ConfigOpts) -> None:
-    """Say how privileged helpers become root; none is started before one is needed."""
-    from computed import privileged
-
+    """Say how privileged helpers become root; nothing is imported or started before one is needed."""
     words = ["sudo"]
     if not conf.workarounds.disable_rootwrap:
         words += ["computed-rootwrap", *shlex.split(conf.rootwrap_config)]
-    privileged.use_root_helper(words)
+    root_helper.use(words)
 
 
 def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **overrides: Any) -> ComputeHost:

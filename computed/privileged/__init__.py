@@ -2,6 +2,11 @@
 
 from oslo_privsep import capabilities, priv_context
 
+from computed.lib import root_helper
+
+# Importing this package is the first sign that something will need root. Nothing is started before it does.
+priv_context.init(root_helper=root_helper.words())
+
 # The section keeps the name that a stock host's file uses, so that its helper_command applies here.
 sys_admin = priv_context.PrivContext(
     __name__,
@@ -16,8 +21,3 @@ sys_admin = priv_context.PrivContext(
         capabilities.CAP_SYS_ADMIN,
     ],
 )
-
-
-def use_root_helper(words: list[str]) -> None:
-    """Say what to put before the helper's command line to become root. Starts nothing."""
-    priv_context.init(root_helper=words)

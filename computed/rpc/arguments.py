@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,7 +40,8 @@ def check_arguments(call: Call, arguments: Arguments, host_name: str) -> None:
 def _check_object(method: str, name: str, value: Any, wanted: str) -> None:
     if _object_name(value) != wanted:
         raise TypeError(f"{method}: {name} is a {_described(value)}, not a {wanted}")
-    if wanted == "Instance" and not value.obj_attr_is_set("uuid"):
+    # Locks, directories and files are named after it.
+    if wanted == "Instance" and not (value.obj_attr_is_set("uuid") and _is_uuid(value.uuid)):
         raise ValueError(f"{method}: the instance has no uuid")
 
 
@@ -56,6 +58,13 @@ def _check_own(instance: Any, host_name: str) -> None:
     is_gone = instance.obj_attr_is_set("deleted") and instance.deleted
     if is_elsewhere or is_gone:
         raise errors.InstanceNotFound(instance_id=instance.uuid)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def _object_name(value: Any) -> str | None:

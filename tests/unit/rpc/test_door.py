@@ -154,6 +154,20 @@ def test_an_instance_that_is_not_here_is_refused_before_anything_is_touched(
     assert door.conductor.asked == []
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("uuid", ["../../../etc/passwd", "", UUID.replace("-", ""), None])
+def test_an_instance_is_known_by_a_uuid(door: Door, uuid: str | None) -> None:
+    door.does("stop_instance")
+    instance = door.instance()
+    if uuid is None:
+        delattr(instance, "_obj_uuid")
+    else:
+        instance.uuid = uuid
+    with pytest.raises(ValueError, match="has no uuid"):
+        door.call("stop_instance", instance=instance, clean_shutdown=True)
+    assert door.arrived == []
+
+
 def test_an_instance_on_its_way_here_is_welcome(door: Door) -> None:
     door.does("pre_live_migration")
     door.call("pre_live_migration", instance=door.instance(host="elsewhere"), disk=None, migrate_data=None)
