@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from oslo_utils import timeutils
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# The conductor must find what it finds before a build, and the record walks two edges in one save.
+# The conductor must find what it finds before a build, and the record walks two edges in one save. A server
+# that has been built is no more in one of these states: an order that comes twice ends here. ERROR is what
+# a restart makes of one whose order was still waiting.
 _BEGIN = Edge(EDGES["build"].expected, TaskState.NETWORKING, VmState.BUILDING)
+_BEGIN_FROM = (VmState.BUILDING, VmState.ERROR)
+# Stock expects nothing here, and so takes back the mark of a deletion that has begun meanwhile.
+_BLOCK_DEVICES = replace(EDGES["build_block_devices"], expected=(TaskState.NETWORKING,))
 
 
 def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)
@@ -167,7 +173,7 @@ class Build:
         claim.stamp(instance)
         instance.system_metadata["boot_roles"] = ",".join(self.context.roles)
         self.stage = Stage.BEGIN
-        advance(self.host, instance, _BEGIN)
+        advance(self.host, instance, _BEGIN, vm_states=_BEGIN_FROM)
         self.stage = Stage.CLAIM
         hint = group_hint(self.order.request_spec, self.order.filter_properties)
         check_group_policy(self.host, self.context, instance, hint)
@@ -188,7 +194,7 @@ class Build:
             network_info = network.allocate(self.host, self.context, self.order, self.undo)
             network.remember(self.instance, network_info)
             self.stage = Stage.DISKS
-            advance(self.host, self.instance, "build_block_devices")
+            advance(self.host, self.instance, _BLOCK_DEVICES)
         return network_info
 
     def _spawn(self, image_meta: Any, network_info: Any, first: FirstBoot, plugging: Plugging) -> None:

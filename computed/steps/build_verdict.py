@@ -67,7 +67,7 @@ def judge(error: Exception, stage: Stage) -> Verdict:
     """The verdict on a build that failed with `error` at `stage`, as stock's manager would find it."""
     if isinstance(error, (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError)):
         return Verdict.GONE
-    if isinstance(error, errors.UnexpectedTaskStateError):
+    if isinstance(error, errors.InstanceUpdateConflict):
         return Verdict.STALE if stage is Stage.BEGIN else Verdict.ABORT
     if isinstance(error, errors.GroupAffinityViolation):
         return Verdict.RESCHEDULE_BY_POLICY

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def advance(host: ComputeHost, instance: Any, edge: str | Edge, **changes: Any) -> None:
+def advance(
+    host: ComputeHost,
+    instance: Any,
+    edge: str | Edge,
+    *,
+    vm_states: Sequence[VmState] = (),
+    **changes: Any,
+) -> None:
     """Walk one edge of states.EDGES: set its states and `changes`, and save what it expects.
 
-    Raises InstanceNotFound, UnexpectedTaskStateError (UnexpectedDeletingTaskStateError when the instance is
-    being deleted), ConductorUnavailable.
+    `vm_states` are those that it may start from, empty for any.
+
+    Raises InstanceNotFound, InstanceUpdateConflict (of its kinds UnexpectedDeletingTaskStateError when the
+    instance is being deleted, else UnexpectedTaskStateError where it is the task state that is another),
+    ConductorUnavailable.
     """
     step = EDGES[edge] if isinstance(edge, str) else edge
     for name, value in changes.items():
@@ -28,18 +38,31 @@ def advance(host: ComputeHost, instance: Any, edge: str | Edge, **changes: Any) 
     if step.vm_state is not None:
         instance.vm_state = step.vm_state
     instance.task_state = step.task_state
-    save(host, instance, expected=step.expected)
+    save(host, instance, expected=step.expected, vm_states=vm_states)
 
 
-def save(host: ComputeHost, instance: Any, *, expected: Sequence[str | None] = ()) -> None:
-    """Save `instance`, once, however often the answer is lost; `expected` are task states, empty for any."""
-    kwargs = {"expected_task_state": [state and str(state) for state in expected]} if expected else {}
+def save(
+    host: ComputeHost,
+    instance: Any,
+    *,
+    expected: Sequence[str | None] = (),
+    vm_states: Sequence[str] = (),
+) -> None:
+    """Save `instance`, once, however often the answer is lost.
+
+    `expected` are the task states and `vm_states` the states that the record must have, empty for any.
+    """
+    kwargs: dict[str, Any] = {}
+    if expected:
+        kwargs["expected_task_state"] = [state and str(state) for state in expected]
+    if vm_states:
+        kwargs["expected_vm_state"] = [str(state) for state in vm_states]
 
     def attempt(is_repeated: bool) -> None:
         try:
             instance.save(**kwargs)
-        except errors.UnexpectedTaskStateError:
-            # Our own lost save may be what changed the task state.
+        except errors.InstanceUpdateConflict:
+            # Our own lost save may be what changed the states.
             if not (is_repeated and _is_saved(instance)):
                 raise
 

@@ -78,7 +78,7 @@ class Orders:
         for rule in self._current_rules():
             if rule.fits(operation, names) and self._due(rule, names[0]):
                 kwargs = {"instance_uuid": names[0], "instance_id": names[0]}
-                raise rule.error(reason=f"ordered by [fake]fail for {operation}", **kwargs)
+                raise rule.error(f"{operation} fails as ordered by [fake]fail", **kwargs)
 
     def _due(self, rule: FailRule, key: str) -> bool:
         with self._guard:

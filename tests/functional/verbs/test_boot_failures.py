@@ -1,0 +1,309 @@
+"""Boots that fail, at every step: what the owner sees, and that nothing stays behind."""
+
+import time
+
+import pytest
+
+from computed import errors, objects
+from tests.functional.verbs.bench import wait_until
+
+BUILD_EVENT = "compute__do_build_and_run_instance"
+
+
+def build(bench, **more):
+    instance = bench.new_server()
+    bench.build(instance, **more)
+    return instance
+
+
+def nothing_is_left(bench, instance):
+    """No guest, no port, no interface record, no allocation, no place in the ledger."""
+    assert bench.driver.states() == {}
+    assert not bench.driver.has_disks_of(instance)
+    assert bench.network.of(instance.uuid) == []
+    assert bench.rows("VirtualInterface", instance_uuid=instance.uuid) == []
+    with bench.uncounted():
+        assert bench.allocation(instance.uuid) == {}
+        node = bench.host.tracker.compute_node(bench.conf.host)
+        bench.host.tracker.publish(bench.context, bench.conf.host)
+    assert (node.vcpus_used, node.running_vms) == (0, 0)
+    assert len(bench.host.locks) == 0
+
+
+def is_in_error(bench, instance, text):
+    record = bench.fetch(instance.uuid)
+    assert (record.vm_state, record.task_state) == ("error", None)
+    assert (record.host, record.node, record.compute_id, record.launched_on) == (None,) * 4
+    fault = bench.fault(instance.uuid)
+    assert text in fault["message"], fault
+    assert fault["code"] == 500
+    assert "secret-word" not in fault["details"] + fault["message"]
+    assert bench.tasks.casts == []
+
+
+def is_rescheduled(bench, instance, reason):
+    record = bench.fetch(instance.uuid)
+    assert (record.vm_state, record.task_state, record.host) == ("building", "scheduling", None)
+    assert bench.fault(instance.uuid) is None
+    [cast] = bench.tasks.casts
+    [sent] = cast["instances"]
+    assert sent["nova_object.data"]["uuid"] == instance.uuid
+    retry = cast["filter_properties"]["retry"]
+    assert retry["num_attempts"] == 1
+    assert reason in retry["exc_reason"]
+    assert any("Traceback" in line for line in retry["exc"])
+    assert cast["admin_password"] == "secret-word"
+    assert len(cast["host_lists"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("spawn:*:BuildAbortException", "ordered"),
+        ("spawn:*:ImageUnacceptable", "ordered"),
+        ("spawn:*:VirtualInterfaceCreateException", "goes"),
+    ],
+)
+def test_a_spawn_that_no_other_host_would_do_better(make_bench, rule, text):
+    bench = make_bench(**{"fake.fail": [rule]})
+    instance = build(bench)
+    if text != "goes":
+        is_in_error(bench, instance, text)
+    assert bench.states(instance.uuid) == ("error", None)
+    nothing_is_left(bench, instance)
+    assert bench.notices.names(instance.uuid) == [
+        "create.start", "shutdown.start", "shutdown.end", "create.error"
+    ]  # fmt: skip
+    assert bench.events(instance.uuid) == [(BUILD_EVENT, "Success")]
+
+
+@pytest.mark.parametrize("rule", ["spawn:*:NovaException", "spawn:*:ComputeResourcesUnavailable"])
+def test_a_spawn_that_another_host_may_do_better(make_bench, rule):
+    bench = make_bench(**{"fake.fail": [rule]})
+    instance = build(bench, host_list=[])
+    is_rescheduled(bench, instance, "ordered")
+    nothing_is_left(bench, instance)
+
+
+def test_without_retry_information_it_ends_here(make_bench):
+    bench = make_bench(**{"fake.fail": ["spawn:*:NovaException"]})
+    instance = build(bench, retry=False)
+    is_in_error(bench, instance, "ordered")
+    nothing_is_left(bench, instance)
+
+
+def test_a_host_that_is_full_sends_it_on_before_touching_anything(bench):
+    instance = bench.new_server(flavor=bench.flavor(memory_mb=2000))
+    limits = objects.SchedulerLimits(memory_mb=1000, vcpu=None, disk_gb=None, numa_topology=None)
+    bench.build(instance, limits=limits)
+    is_rescheduled(bench, instance, "memory")
+    nothing_is_left(bench, instance)
+    assert bench.notices.names(instance.uuid) == ["create.start", "create.error"]
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (errors.NoMoreFixedIps(net="net"), is_in_error),
+        (errors.UnableToAutoAllocateNetwork(project_id="p"), is_in_error),
+        (errors.PortLimitExceeded(), is_rescheduled),
+        (errors.NetworkServiceUnavailable("neutron is away"), is_rescheduled),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+def test_a_network_that_gives_no_port(bench, error, ends):
+    bench.network.fails["allocate"] = error
+    instance = build(bench)
+    ends(bench, instance, "")
+    nothing_is_left(bench, instance)
+
+
+def test_given_ports_are_given_back_and_not_deleted(make_bench):
+    bench = make_bench(**{"fake.fail": ["spawn:*:BuildAbortException"]})
+    port = "cccccccc-0000-4000-8000-000000000001"
+    instance = build(bench, networks=[objects.NetworkRequest(port_id=port)])
+    nothing_is_left(bench, instance)
+    assert bench.network.ports[port]["owner"] is None
+
+
+def test_a_guest_that_cannot_be_cleaned_up_keeps_the_build_from_another_host(make_bench):
+    bench = make_bench(**{"fake.fail": ["spawn:*:NovaException", "destroy:*:NovaException"]})
+    instance = build(bench)
+    is_in_error(bench, instance, "ordered")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"accel_uuids": ["aaaaaaaa-0000-4000-8000-000000000009"]},
+        {"injected_files": [["/etc/motd", "not base64!"]]},
+        {"image": {"id": "aaaaaaaa-1111-4000-8000-000000000001", "properties": {"hw_disk_bus": "nonsense"}}},
+    ],
+    ids=lambda what: next(iter(what)),
+)
+def test_what_cannot_be_built_at_all(bench, what):
+    instance = build(bench, **what)
+    is_in_error(bench, instance, "")
+    nothing_is_left(bench, instance)
+    assert bench.watch.without_heartbeat.count("InstanceFault.create") == 1
+
+
+def test_a_volume_is_refused_clearly(bench):
+    disks = [
+        {
+            "source_type": "volume",
+            "destination_type": "volume",
+            "volume_id": "aaaaaaaa-0000-4000-8000-0000000000aa",
+            "boot_index": 0,
+        }
+    ]
+    instance = bench.new_server(disks=[{"source_type": "blank", "boot_index": -1}])
+    volume = objects.BlockDeviceMapping(
+        instance_uuid=instance.uuid, no_device=False, tag=None, guest_format=None, **disks[0]
+    )
+    bench.build(instance, block_device_mapping=objects.BlockDeviceMappingList(objects=[volume]))
+    is_in_error(bench, instance, "handles none yet")
+    nothing_is_left(bench, instance)
+
+
+def test_placement_that_does_not_answer(bench):
+    instance = bench.new_server()
+    get = bench.placement.get_allocations
+
+    def fail(context, uuid):
+        raise errors.ConsumerAllocationRetrievalFailed(consumer_uuid=uuid, error="away")
+
+    bench.placement.get_allocations = fail
+    bench.build(instance)
+    bench.placement.get_allocations = get
+    is_in_error(bench, instance, "")
+    nothing_is_left(bench, instance)
+
+
+SAVES = [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("nth", SAVES)
+def test_deleted_while_building(bench, nth):
+    """The API has marked it: the next save says so, the build gives way, the deletion finishes."""
+    instance = bench.new_server()
+    bench.watch.before("Instance.save", lambda: mark_deleting(bench, instance.uuid), nth=nth)
+    bench.build(instance)
+    assert bench.states(instance.uuid)[1] == "deleting"
+    nothing_is_left(bench, instance)
+    assert bench.fault(instance.uuid) is None
+    assert bench.tasks.casts == []
+    if bench.fetch(instance.uuid).host:  # else the API deletes it without asking us
+        bench.delete(instance.uuid)
+        assert bench.is_deleted(instance.uuid)
+
+
+def mark_deleting(bench, instance_uuid):
+    """As the API does it, behind the agent's back."""
+    with bench.store.transaction() as records:
+        row = records.first("Instance", uuid=instance_uuid)
+        records.update("Instance", row, {"task_state": "deleting"})
+
+
+@pytest.mark.parametrize("nth", SAVES)
+def test_gone_while_building(bench, nth):
+    instance = bench.new_server()
+
+    def remove():
+        with bench.store.transaction() as records:
+            row = records.first("Instance", uuid=instance.uuid)
+            records.update("Instance", row, {"deleted": True})
+
+    bench.watch.before("Instance.save", remove, nth=nth)
+    bench.build(instance)
+    nothing_is_left(bench, instance)
+    assert bench.fault(instance.uuid) is None
+    assert bench.tasks.casts == []
+
+
+def test_a_build_that_comes_twice_changes_nothing_the_second_time(bench):
+    instance = bench.new_server()
+    bench.build(instance)
+    before = bench.fetch(instance.uuid)
+    bench.build(instance)
+    after = bench.fetch(instance.uuid)
+    assert (after.vm_state, after.task_state, after.host) == ("active", None, bench.conf.host)
+    assert after.launched_at == before.launched_at
+    assert len(bench.network.of(instance.uuid)) == 1
+    assert instance.uuid in bench.driver.states()
+    assert bench.allocation(instance.uuid) != {}
+    assert bench.fault(instance.uuid) is None
+
+
+def test_plugs_that_never_come(make_bench):
+    bench = make_bench(**{"fake.vif_plug_events": True, "vif_plugging_timeout": 1})
+    instance = build(bench)
+    is_in_error(bench, instance, "")
+    nothing_is_left(bench, instance)
+
+
+def test_a_plug_that_failed(make_bench):
+    bench = make_bench(**{"fake.vif_plug_events": True, "vif_plugging_timeout": 30})
+    instance = bench.new_server()
+    bench.build(instance, wait=False)
+    wait_until(lambda: instance.uuid in bench.driver.states(), "the spawn")
+    [port] = bench.network.of(instance.uuid)
+    told = objects.InstanceExternalEvent(
+        instance_uuid=instance.uuid, name="network-vif-plugged", tag=port["id"], status="failed"
+    )
+    bench.cast(
+        "external_instance_event",
+        topic="compute-alt",
+        instances=[bench.fetch(instance.uuid)],
+        events=[told],
+    )
+    bench.settle()
+    is_in_error(bench, instance, "")
+    nothing_is_left(bench, instance)
+
+
+def test_failed_builds_are_counted_for_the_schedulers(make_bench):
+    bench = make_bench(**{"fake.fail": ["spawn:bad-*:NovaException"]})
+    for number in range(2):
+        bench.build(bench.new_server(f"bad-{number}"))
+    with bench.uncounted():
+        bench.host.tracker.update_available_resource(bench.context)
+    assert bench.rows("ComputeNode", host=bench.conf.host)[0]["stats"]["failed_builds"] == "2"
+    bench.boot("good")
+    with bench.uncounted():
+        bench.host.tracker.update_available_resource(bench.context)
+    assert bench.rows("ComputeNode", host=bench.conf.host)[0]["stats"]["failed_builds"] == "0"
+
+
+@pytest.mark.parametrize("what", ["Instance.save", "VirtualInterface.create", "BlockDeviceMapping.save"])
+@pytest.mark.parametrize("is_done", [False, True], ids=["lost question", "lost answer"])
+def test_a_conductor_that_is_away_for_a_moment(make_bench, what, is_done):
+    """The answer, or the question, is lost once at every such call of the build."""
+    bench = make_bench(rpc_response_timeout=1)
+    instance = bench.new_server()
+    lose_every_first(bench, what, is_done=is_done)
+    bench.build(instance)
+    assert bench.states(instance.uuid) == ("active", None), bench.fault(instance.uuid)
+    assert bench.fault(instance.uuid) is None
+    assert len(bench.rows("VirtualInterface", instance_uuid=instance.uuid)) == 1
+    assert bench.driver.states()[instance.uuid].power_state == 1
+
+
+def lose_every_first(bench, what, *, is_done):
+    """Let every second call of `what` time out, done or not done."""
+    conductor = bench.conductor_endpoint
+    proceed_with = conductor.intercept
+    calls = []
+
+    def intercept(name, method, proceed):
+        if f"{name}.{method}" != what:
+            return proceed_with(name, method, proceed)
+        calls.append(what)
+        if len(calls) % 2 == 0:
+            return proceed_with(name, method, proceed)
+        if is_done:
+            proceed_with(name, method, proceed)
+        time.sleep(1.5)
+        raise RuntimeError("nobody hears this any more")
+
+    conductor.intercept = intercept

@@ -1,0 +1,160 @@
+"""Stop, start, reboot, console, host: states, expectations, notifications, failures."""
+
+import pytest
+
+from computed import errors
+from computed.states import PowerState
+
+
+@pytest.fixture
+def server(bench):
+    server = bench.boot()
+    bench.notices.told.clear()
+    return server
+
+
+def stop(bench, server):
+    bench.verb("stop_instance", server.uuid, "powering-off", clean_shutdown=True)
+
+
+def guest(bench, server):
+    return bench.driver.states()[server.uuid].power_state
+
+
+def test_stop_and_start(bench, server):
+    stop(bench, server)
+    record = bench.fetch(server.uuid)
+    assert (record.vm_state, record.task_state, record.power_state) == ("stopped", None, PowerState.SHUTDOWN)
+    assert guest(bench, server) == PowerState.SHUTDOWN
+    bench.verb("start_instance", server.uuid, "powering-on")
+    record = bench.fetch(server.uuid)
+    assert (record.vm_state, record.task_state, record.power_state) == ("active", None, PowerState.RUNNING)
+    assert guest(bench, server) == PowerState.RUNNING
+    assert [row[1:4] for row in bench.notices.told] == [
+        ("power_off.start", "active", "powering-off"),
+        ("power_off.end", "stopped", None),
+        ("power_on.start", "stopped", "powering-on"),
+        ("power_on.end", "active", None),
+    ]
+    assert bench.events(server.uuid)[1:] == [
+        ("compute_stop_instance", "Success"),
+        ("compute_start_instance", "Success"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        ("SOFT", ["rebooting", "reboot_pending", "reboot_started"]),
+        ("HARD", ["rebooting_hard", "reboot_pending_hard", "reboot_started_hard"]),
+    ],
+)
+def test_reboot(bench, server, kind, states):
+    seen = []
+    bench.watch.rules.append(
+        lambda what, watch: what == "Instance.save" and seen.append(task_state(bench, server))
+    )
+    bench.verb("reboot_instance", server.uuid, states[0], block_device_info=None, reboot_type=kind)
+    assert seen == states
+    assert bench.states(server.uuid) == ("active", None)
+    assert [row[1] for row in bench.notices.told] == ["reboot.start", "reboot.end"]
+    console = bench.call("get_console_output", instance=bench.fetch(server.uuid), tail_length=None)
+    assert "BOOT 2" in console
+
+
+def task_state(bench, server):
+    return bench.rows("Instance", uuid=server.uuid)[0]["task_state"]
+
+
+def test_a_hard_reboot_starts_a_stopped_server(bench, server):
+    stop(bench, server)
+    bench.verb("reboot_instance", server.uuid, "rebooting_hard", block_device_info=None, reboot_type="HARD")
+    assert bench.states(server.uuid) == ("active", None)
+    assert guest(bench, server) == PowerState.RUNNING
+
+
+def test_a_reboot_that_fails_while_the_guest_runs(bench, server):
+    bench.conf.set_override("fail", ["reboot:*:InstanceRebootFailure"], "fake")
+    bench.verb("reboot_instance", server.uuid, "rebooting", block_device_info=None, reboot_type="SOFT")
+    assert bench.states(server.uuid) == ("active", None)
+    assert "ordered" in bench.fault(server.uuid)["message"]
+    assert [row[1] for row in bench.notices.told] == ["reboot.start", "reboot.error", "reboot.end"]
+    assert bench.events(server.uuid)[-1] == ("compute_reboot_instance", "Success")
+
+
+def test_a_reboot_that_fails_and_leaves_the_guest_down(bench, server):
+    stop(bench, server)
+    bench.conf.set_override("fail", ["reboot:*:InstanceRebootFailure"], "fake")
+    bench.verb("reboot_instance", server.uuid, "rebooting_hard", block_device_info=None, reboot_type="HARD")
+    assert bench.states(server.uuid) == ("error", None)
+    assert bench.events(server.uuid)[-1] == ("compute_reboot_instance", "Error")
+
+
+@pytest.mark.parametrize(
+    ("method", "task", "operation", "vm_state"),
+    [
+        ("stop_instance", "powering-off", "power_off", "active"),
+        ("start_instance", "powering-on", "power_on", "stopped"),
+    ],
+)
+def test_a_power_verb_that_fails_frees_the_server(bench, server, method, task, operation, vm_state):
+    if method == "start_instance":
+        stop(bench, server)
+    bench.conf.set_override("fail", [f"{operation}:*:NovaException"], "fake")
+    arguments = {"clean_shutdown": True} if method == "stop_instance" else {}
+    bench.verb(method, server.uuid, task, **arguments)
+    assert bench.states(server.uuid) == (vm_state, None)
+    assert "ordered" in bench.fault(server.uuid)["message"]
+    assert bench.events(server.uuid)[-1] == (f"compute_{method}", "Error")
+
+
+def test_a_stop_gives_way_to_a_deletion_that_has_begun(bench, server):
+    def mark():
+        with bench.store.transaction() as records:
+            row = records.first("Instance", uuid=server.uuid)
+            records.update("Instance", row, {"task_state": "deleting"})
+
+    instance = bench.set_task(server.uuid, "powering-off")
+    bench.begin_action(server.uuid, "stop")
+    bench.watch.before("Instance.save", mark)
+    bench.cast("stop_instance", instance=instance, clean_shutdown=True)
+    bench.settle()
+    assert bench.states(server.uuid) == ("active", "deleting")
+
+
+def test_stopping_a_server_of_another_host_changes_nothing(bench, server):
+    instance = bench.set_task(server.uuid, "powering-off", host="elsewhere")
+    bench.cast("stop_instance", instance=instance, clean_shutdown=True)
+    bench.settle()
+    assert bench.states(server.uuid) == ("active", "powering-off")
+    assert guest(bench, server) == PowerState.RUNNING
+
+
+@pytest.mark.parametrize(("tail", "lines"), [(None, 3), (1, 1), ("2", 2), (0, 0)])
+def test_console(bench, server, tail, lines):
+    text = bench.call("get_console_output", instance=bench.fetch(server.uuid), tail_length=tail)
+    assert len(text.splitlines()) == lines
+
+
+def test_console_of_a_server_that_is_not_here(bench, server):
+    instance = bench.fetch(server.uuid)
+    bench.driver._store.remove(server.uuid, keep_disks=False)
+    with pytest.raises(errors.InstanceNotFound):
+        bench.call("get_console_output", instance=instance, tail_length=None)
+
+
+def test_uptime(bench):
+    assert "load average" in bench.call("get_host_uptime")
+
+
+def test_disabling_and_enabling_the_host(bench):
+    [node] = bench.driver.node_uuids().values()
+    assert bench.call("set_host_enabled", enabled=False) == "disabled"
+    assert "COMPUTE_STATUS_DISABLED" in bench.placement.traits(bench.context, node)[0]
+    assert bench.call("set_host_enabled", enabled=True) == "enabled"
+    assert "COMPUTE_STATUS_DISABLED" not in bench.placement.traits(bench.context, node)[0]
+
+
+def test_a_verb_that_is_not_built_says_so(bench, server):
+    with pytest.raises(NotImplementedError, match="get_diagnostics"):
+        bench.call("get_diagnostics", instance=bench.fetch(server.uuid))
