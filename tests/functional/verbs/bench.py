@@ -29,7 +29,6 @@ from computed.embedded.conductor.server import ConductorServer
 from computed.embedded.placement_app import placement_adapter
 from computed.embedded.store import Store
 from computed.objects.network_model import VIF, Network, NetworkInfo
-from computed.resources.tracker import ResourceTracker
 from computed.service import Service
 
 WAIT_SECONDS = 20
@@ -107,6 +106,9 @@ class Notices:
     def instance(self, context, instance, action, phase, **details):
         name = f"{action}.{phase}" if phase else action
         self.told.append((instance.uuid, name, instance.vm_state, instance.task_state, instance.host))
+
+    def exists(self, context, instance, **details):
+        self.instance(context, instance, "exists", None)
 
     def exception(self, context, error, name, arguments):
         self.told.append((None, f"exception {name}", type(error).__name__, None, None))
@@ -357,17 +359,14 @@ class Bench(Plane):
 
     def start(self):
         """Start the agent, or a new one over what an earlier one left."""
-        driver = wiring.load_driver(self.conf)
         self.host = wiring.build_host(
             self.conf,
             self.transport,
             self.serializer,
-            driver=driver,
             placement=self.placement,
             network=self.network,
             images=None,
             notifier=self.notices,
-            tracker=ResourceTracker(self.conf.host, driver, self.placement, self.conf),
         )
         self.parts = wiring.build_parts(self.host, self.transport, self.serializer, "threading")
         self.service = Service(self.parts)
