@@ -20,6 +20,7 @@ FAILED, UNREACHABLE, STILL_WAITING = 1, 3, 4
 _DEFAULT_WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
 _TRANSIENT = frozenset({"BUILD", "REBOOT", "HARD_REBOOT"})
+_SHOWING_ONE = frozenset({"create", "show", "stop", "start", "reboot"})
 _SERVER_COLUMNS = ("id", "name", "status", "task_state", "power_state", "addresses", "flavor")
 
 Arguments = argparse.Namespace
@@ -97,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _verb(verbs: Any, name: str, run: Callable[..., None], about: str) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=about)
-    added.add_argument("--format", choices=("table", "json"), default="table", help="how to show it")
+    formats = ("table", "json", "brief") if name in _SHOWING_ONE else ("table", "json")
+    added.add_argument("--format", choices=formats, default="table", help="how to show it")
     added.set_defaults(run=run)
     return added
 
@@ -271,6 +273,8 @@ def _wait_gone(client: CloudClient, ids: set[str], seconds: float) -> None:
 def _show_server(server: dict[str, Any], arguments: Arguments) -> None:
     if arguments.format == "json":
         _print_json(server)
+    elif arguments.format == "brief":
+        print(f"{server['id']} {server['status']}")
     else:
         _show_facts(server)
 

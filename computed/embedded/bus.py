@@ -170,7 +170,7 @@ class _Driver(base.BaseDriver):  # type: ignore[misc,unused-ignore]
         self._is_dead = True
         for listener in self._listeners:
             listener.is_dead = True
-            listener.stop()
+            self._bus.detach(listener)
 
     def require_features(self, requeue: bool = False) -> None:
         """Every feature that is asked for is there, but requeue."""

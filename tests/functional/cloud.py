@@ -124,16 +124,19 @@ class Cloud:
     """The cloud of one test. Give option values as `cloud(host_state_x=1)` or "group.option" in a dict."""
 
     def __init__(
-        self, directory: Path, placement_template: Path, executor: str, options: dict[str, Any]
+        self, directory: Path, placement_template: Path | None, executor: str, options: dict[str, Any]
     ) -> None:
+        """Make the files of a cloud in `directory`, or without a template go on with those that are there."""
         self.directory = directory
         self.executor = executor
         self.conf = _conf(directory, options)
         self.counts = Counts()
+        self._closed = False
         self._troubles: list[Trouble] = []
         places = settle_defaults(self.conf)
         places.make()
-        shutil.copy(placement_template, places.placement)
+        if placement_template is not None:
+            shutil.copy(placement_template, places.placement)
         (places.images_dir / "guest.raw").write_bytes(b"\0" * 4096)
         self.embedded = OneHostCloud(self.conf, places, executor=executor, durable=False)
         self.socket = places.socket
@@ -172,6 +175,8 @@ class Cloud:
         self.bus.disconnect(self._transport)
         self.parts.runner.stop()
         self.host.stop_waiting()
+        self.parts.servers.stop_primary()
+        self.parts.servers.stop_alternate()
         self.service = None
 
     def restart_agent(self) -> None:
@@ -185,9 +190,12 @@ class Cloud:
         task.run(self.host, get_admin_context())
 
     def close(self) -> None:
+        """End everything; calling it again changes nothing."""
         if self.service is not None:
             self.stop_agent()
-        self.embedded.stop()
+        if not self._closed:
+            self._closed = True
+            self.embedded.stop()
 
     # What users do
 
@@ -223,6 +231,14 @@ class Cloud:
         if wait:
             self.wait(lambda: not set(uuids) & set(self.uuids()), "servers to be gone")
             self.settle()
+
+    def verb(self, uuid: str, verb: str, **options: Any) -> None:
+        """Have a server stopped, started or rebooted as a user would, and wait until nothing is being done
+        to it."""
+        options = options or ({"hard": False} if verb == "reboot" else {})
+        getattr(self.embedded.servers, verb)(user_context(), uuid, **options)
+        self.wait_for(uuid, task_state=None)
+        self.settle()
 
     def settle(self) -> None:
         """Wait until the agent has finished everything that it has received."""

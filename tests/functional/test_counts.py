@@ -1,0 +1,86 @@
+"""What verbs and periodic tasks cost the others, counted; nothing of it grows with the servers on the host.
+
+The numbers are those of the issue that built this agent ("Speed and memory").
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from computed.cmd.concurrency import ENVIRONMENT, THREADING
+from tests.functional.cloud import Cloud
+
+CROWDS = (0, 5, 50)
+
+
+@pytest.fixture(scope="module", params=CROWDS, ids=lambda crowd: f"{crowd} servers")
+def crowded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, placement_template: Path
+) -> Iterator[Cloud]:
+    """A cloud whose host has that many servers already; a test leaves it as it was."""
+    executor = os.environ.get(ENVIRONMENT, THREADING)
+    cloud = Cloud(tmp_path_factory.mktemp("crowded"), placement_template, executor, {})
+    try:
+        cloud.boot(request.param)
+        # The first audit after boots writes what they have changed.
+        cloud.run_periodic("update_available_resource")
+        yield cloud
+    finally:
+        cloud.close()
+
+
+def saves(calls: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [call for call in calls if call[1] in ("save", "create", "update_or_create", "destroy")]
+
+
+def test_boot_with_one_port(crowded: Cloud) -> None:
+    before = crowded.embedded.network.requests
+    with crowded.counting() as counts:
+        (uuid,) = crowded.boot(1, name="counted")
+    assert counts.conductor_calls <= 9, counts.conductor
+    assert counts.placement_requests <= 2, counts.placement
+    assert crowded.embedded.network.requests - before <= 5
+    assert len(crowded.instance(uuid).info_cache.network_info) == 1
+    crowded.delete(uuid)
+
+
+def test_delete(crowded: Cloud) -> None:
+    (uuid,) = crowded.boot(1, name="counted")
+    with crowded.counting() as counts:
+        crowded.delete(uuid)
+    assert counts.conductor_calls <= 6, counts.conductor
+    assert counts.placement_requests <= 2, counts.placement
+    assert crowded.allocations(uuid) == {}
+
+
+def test_audit_in_which_nothing_changed(crowded: Cloud) -> None:
+    crowded.run_periodic("update_available_resource")
+    with crowded.counting() as counts:
+        crowded.run_periodic("update_available_resource")
+    assert counts.conductor_calls <= 2, counts.conductor
+    assert saves(counts.conductor) == []
+    assert counts.placement_requests <= 2, counts.placement
+
+
+def test_power_sync_in_which_nothing_changed(crowded: Cloud) -> None:
+    with crowded.counting() as counts:
+        crowded.run_periodic("_sync_power_states")
+    assert counts.conductor_calls <= 1, counts.conductor
+    assert counts.placement_requests == 0
+
+
+@pytest.mark.parametrize(("verb", "undo"), [("stop", "start"), ("reboot", None)])
+def test_power_verbs_ask_placement_nothing(crowded: Cloud, verb: str, undo: str | None) -> None:
+    (uuid,) = crowded.boot(1, name="counted")
+    with crowded.counting() as counts:
+        crowded.verb(uuid, verb)
+        if undo:
+            crowded.verb(uuid, undo)
+    assert counts.placement_requests == 0
+    assert counts.conductor_calls <= 12, counts.conductor
+    crowded.delete(uuid)
