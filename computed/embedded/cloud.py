@@ -75,6 +75,7 @@ class OneHostCloud:
         executor: str = "threading",
         durable: bool = True,
     ) -> None:
+        subnet = Subnet.of(conf) if conf.alone.network == "bridge" else None
         places.make()
         self._lock = _lock(places)
         self.bus = None if transport else MemoryBus()
@@ -82,7 +83,7 @@ class OneHostCloud:
         self.store = Store(places.store)
         app = start_placement(f"sqlite:///{places.placement}", durable=durable)
         self.images = ImageDirectory(places.images_dir)
-        self.network = _network(conf, self.store)
+        self.network = BridgeNetwork(self.store, subnet) if subnet else NoNetwork()
         self.placement = PlacementClient(placement_adapter(app))
         self.scheduler = scheduler = OneHostScheduler(self.store, placement_adapter(app))
         computes = ComputeCalls(self.transport)
@@ -131,9 +132,3 @@ def _lock(places: Places) -> int:
         os.close(descriptor)
         raise errors.StartRefused(f"another agent runs the cloud in {places.state_dir}") from error
     return descriptor
-
-
-def _network(conf: cfg.ConfigOpts, store: Store) -> NoNetwork | BridgeNetwork:
-    if conf.alone.network == "bridge":
-        return BridgeNetwork(store, Subnet.of(conf))
-    return NoNetwork()
