@@ -44,12 +44,12 @@ class ComputeTaskEndpoint:
     ) -> None:
         """Try a build on the next node of its list; without one the instance ends in ERROR."""
         build = {
-            "image": image,
-            "admin_password": admin_password,
-            "injected_files": injected_files,
-            "requested_networks": requested_networks,
-            "security_groups": security_groups,
             "request_spec": request_spec,
+            "image": image,
+            "requested_networks": requested_networks,
+            "injected_files": injected_files,
+            "security_groups": security_groups,
+            "admin_password": admin_password,
         }
         for number, instance in enumerate(instances):
             uuid = instance[DATA]["uuid"]

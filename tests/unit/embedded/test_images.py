@@ -1,0 +1,64 @@
+"""Images in a directory: what is one, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from computed import errors
+from computed.embedded.images import ImageDirectory
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageDirectory:
+    (tmp_path / "cirros.qcow2").write_bytes(b"not really")
+    (tmp_path / "disk.raw").write_bytes(b"QFI\xfb looks like qcow2")
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "folder.raw").mkdir()
+    (tmp_path / "cirros.json").write_text('{"min_ram": 64, "properties": {"hw_disk_bus": "virtio", "n": 1}}')
+    return ImageDirectory(tmp_path)
+
+
+def test_only_files_of_a_known_ending_are_images(images: ImageDirectory) -> None:
+    assert [image["name"] for image in images.all_images()] == ["cirros", "disk"]
+
+
+def test_format_is_the_ending_whatever_the_contents_look_like(images: ImageDirectory) -> None:
+    assert images.find("disk")["disk_format"] == "raw"
+    assert images.find("cirros")["disk_format"] == "qcow2"
+
+
+def test_sidecar_says_sizes_and_properties(images: ImageDirectory) -> None:
+    cirros = images.find("cirros")
+    assert (cirros["min_ram"], cirros["min_disk"]) == (64, 0)
+    assert cirros["properties"] == {"hw_disk_bus": "virtio", "n": "1"}
+    assert images.find("disk")["properties"] == {}
+
+
+def test_image_is_found_by_id_name_and_file_and_its_bytes_are_read(images: ImageDirectory) -> None:
+    image_id = images.find("disk")["id"]
+    assert images.show(None, image_id) == images.find("disk.raw")
+    assert b"".join(images.download(None, image_id)).startswith(b"QFI")
+
+
+@pytest.mark.parametrize("wanted", ["nothing", "notes.txt", "../disk.raw", "folder", "", "/etc/passwd"])
+def test_what_is_no_image_is_not_found(images: ImageDirectory, wanted: str) -> None:
+    with pytest.raises(errors.ImageNotFound):
+        images.find(wanted)
+
+
+@pytest.mark.parametrize("said", ["{", "[]", '{"min_ram": -1}', '{"min_disk": "x"}', '{"properties": []}'])
+def test_sidecar_that_makes_no_sense_is_named(images: ImageDirectory, tmp_path: Path, said: str) -> None:
+    (tmp_path / "disk.json").write_text(said)
+    with pytest.raises(errors.ImageBadRequest, match=r"disk\.json"):
+        images.find("disk")
+
+
+def test_directory_that_is_not_there_has_no_images(tmp_path: Path) -> None:
+    assert ImageDirectory(tmp_path / "none").all_images() == []
+
+
+def test_images_are_the_operators_to_delete(images: ImageDirectory) -> None:
+    with pytest.raises(errors.ImageNotAuthorized):
+        images.delete(None, images.find("disk")["id"])
