@@ -1,6 +1,10 @@
 """Locks by key: exclusion per key, independence between keys, nothing left behind."""
 
 import threading
+import time
+from collections.abc import Callable
+
+import pytest
 
 from computed.lib.locks import KeyedLocks
 
@@ -52,3 +56,76 @@ def test_trying_does_not_wait():
     attempt()
     assert seen == [False, True]
     assert len(locks) == 0
+
+
+def test_first_come_first_served() -> None:
+    locks = KeyedLocks()
+    order: list[int] = []
+    threads = []
+
+    def take(number: int) -> None:
+        with locks.hold("a"):
+            order.append(number)
+
+    with locks.hold("a"):
+        for number in range(10):
+            thread = threading.Thread(target=take, args=(number,))
+            thread.start()
+            threads.append(thread)
+            _wait_until(lambda number=number: len(locks._entries["a"].queue) == number + 1)
+    for thread in threads:
+        thread.join(5)
+    assert order == list(range(10))
+    assert len(locks) == 0
+
+
+def test_a_late_comer_does_not_slip_in() -> None:
+    locks = KeyedLocks()
+    order: list[str] = []
+
+    def patient() -> None:
+        with locks.hold("a"):
+            order.append("patient")
+
+    with locks.hold("a"):
+        thread = threading.Thread(target=patient)
+        thread.start()
+        _wait_until(lambda: len(locks._entries["a"].queue) == 1)
+    with locks.hold("a"):
+        order.append("late")
+    thread.join(5)
+    assert order == ["patient", "late"]
+
+
+def test_who_gives_up_waiting_keeps_nobody_else_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    locks = KeyedLocks()
+    outcome: list[str] = []
+
+    def interrupted() -> None:
+        class Impatient(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("computed.lib.locks.threading.Event", Impatient)
+            try:
+                with locks.hold("a"):
+                    outcome.append("held")
+            except KeyboardInterrupt:
+                outcome.append("gave up")
+
+    with locks.hold("a"):
+        thread = threading.Thread(target=interrupted)
+        thread.start()
+        thread.join(5)
+    with locks.hold("a"):
+        outcome.append("free")
+    assert outcome == ["gave up", "free"]
+    assert len(locks) == 0
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
