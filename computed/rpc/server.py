@@ -131,5 +131,6 @@ class RpcServers:
         client = oslo_messaging.get_rpc_client(self._transport, target)
         try:
             client.prepare(retry=0).cast({}, "ping", arg="wake up")
-        except oslo_messaging.MessagingException:
-            LOG.debug("The listener of %s was not woken; it looks up by itself", topic)
+        except Exception as error:
+            # Which one it is depends on where the broker was lost; none of them matters here.
+            LOG.debug("The listener of %s was not woken; it looks up by itself: %s", topic, error)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.agents import Agent
 from tests.integration.cloud import Cloud
-from tests.integration.conftest import BACKENDS, MakeAgents
+from tests.integration.conftest import MakeAgents
 from tests.integration.plane import broker, waiting
 from tests.integration.plane.plane import Plane
 
@@ -17,21 +16,9 @@ COUNT = 20
 SECONDS = 200
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def pair(agents: MakeAgents) -> list[Agent]:
-    return agents(2)
-
-
 def restart_broker(plane: Plane) -> None:
-    rabbit = plane.daemons["rabbit"]
-    rabbit.stop()
-    rabbit.start()
-    broker.wait_ready(plane.settings, rabbit)
+    plane.daemons["rabbit"].stop()
+    plane.start_broker()
 
 
 def restart_conductor(plane: Plane) -> None:
@@ -41,10 +28,14 @@ def restart_conductor(plane: Plane) -> None:
     broker.wait_consumers(plane.settings, "conductor")
 
 
-@pytest.mark.parametrize("restart", [restart_conductor, restart_broker])
+@pytest.mark.parametrize(
+    ("restart", "on"),
+    [(restart_conductor, "threading"), (restart_broker, "threading"), (restart_broker, "eventlet")],
+)
 def test_every_server_ends_active_or_with_a_fault(
-    restart: Callable[[Plane], None], pair: list[Agent], plane: Plane, cloud: Cloud
+    restart: Callable[[Plane], None], on: str, agents: MakeAgents, plane: Plane, cloud: Cloud
 ) -> None:
+    pair = agents(2, backend=on)
     processes = [agent.daemon.pid for agent in pair]
     ids = cloud.boot(COUNT, "amid")
     waiting.until("some servers on a host", lambda: _some_building(cloud, ids), 60, 0.1)
@@ -63,6 +54,9 @@ def test_every_server_ends_active_or_with_a_fault(
     cloud.wait_status(later, "ACTIVE")
     cloud.delete([*ids, *later])
     assert cloud.ports([*ids, *later]) == []
+    for agent in pair:
+        agent.stop()
+        cloud.forget(agent.host)
 
 
 def _some_building(cloud: Cloud, ids: list[str]) -> None:

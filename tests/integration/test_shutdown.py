@@ -1,4 +1,4 @@
-"""SIGTERM: an idle agent is gone at once; a busy one finishes what it has begun."""
+"""SIGTERM: an idle agent is gone at once; a busy one finishes what it has begun; none waits for ever."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 
 from tests.integration.cloud import Cloud
 from tests.integration.conftest import BACKENDS, MakeAgents
+from tests.integration.plane.plane import Plane
 
 IDLE_SECONDS = 3
+WITHOUT_BROKER_SECONDS = 45
 
 
 @pytest.mark.parametrize("on", BACKENDS)
@@ -30,3 +32,14 @@ def test_work_in_flight_is_finished(on: str, agents: MakeAgents, cloud: Cloud) -
     cloud.wait_heartbeat([agent])
     cloud.wait_status(ids, "ACTIVE")
     cloud.delete(ids)
+
+
+def test_agents_end_though_the_broker_is_gone(agents: MakeAgents, plane: Plane) -> None:
+    ours = [agent for backend in BACKENDS for agent in agents(1, backend=backend)]
+    plane.daemons["rabbit"].stop()
+    try:
+        for agent in ours:
+            agent.daemon.terminate()
+        assert [agent.daemon.wait_exit(WITHOUT_BROKER_SECONDS) for agent in ours] == [0, 0]
+    finally:
+        plane.start_broker()

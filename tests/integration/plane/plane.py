@@ -20,6 +20,8 @@ from tests.integration.plane.settings import REGION, Ports, Settings
 _HERE = Path(__file__).parent
 #: about what it takes to plug a tap device
 _PLUG_SECONDS = 0.2
+#: where the control plane's own services wait for calls
+_QUEUES = ("q-plugin", "q-reports-plugin", "conductor", "scheduler")
 
 
 class Plane:
@@ -102,11 +104,17 @@ class Plane:
         for service in ("glance", "neutron", "placement", "nova"):
             self.wait_http(service, "/")
         provision.resources(s)
-        broker.wait_consumers(s, "q-plugin", "q-reports-plugin", "conductor", "scheduler")
+        broker.wait_consumers(s, *_QUEUES)
         self.daemons["l2agent"].start()
         # The second of its two servers, each of which declares its fan-out queue last.
         broker.wait_consumers(s, "q-agent-notifier-port-delete.l2agent")
         install.say(f"up after {time.monotonic() - began:.0f} s in {s.root}")
+
+    def start_broker(self) -> None:
+        """After a stop of the broker alone: until all services are back at their queues."""
+        self.daemons["rabbit"].start()
+        broker.wait_ready(self.settings, self.daemons["rabbit"])
+        broker.wait_consumers(self.settings, *_QUEUES)
 
     def down(self, *, keep_logs: bool) -> None:
         """End everything, agents first; the directory goes too, unless the logs are wanted."""

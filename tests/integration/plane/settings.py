@@ -56,7 +56,7 @@ class Settings:
     cache: Path
     ports: Ports
     password: str = "integration"
-    rpc_response_timeout_seconds: int = 30
+    rpc_response_timeout_seconds: int = 20
 
     @property
     def venv(self) -> Path:
