@@ -60,7 +60,6 @@ class Audit:
         self._reader = reader
         self._orphans = Orphans(parts.nodes, parts.sync)
         self._stale: dict[str, StaleAllocations] = {}
-        self._is_first = True
         self._warned_configs: set[str] = set()
 
     def run(self, context: Any, service: Any, *, startup: bool) -> None:
@@ -116,11 +115,9 @@ class Audit:
         missing = {name: each for name, each in answer.found.items() if self._lacks_record(name)}
         listed: list[Any] = []
         made: dict[str, Any] = {}
-        if missing or self._is_first:
-            listed = node_finder.listed_records(context, owner.host)
         if missing:
+            listed = node_finder.listed_records(context, owner.host)
             made = node_finder.find_or_create(context, owner, missing, listed, self._parts.offer)
-        self._is_first = False
         for name, each in answer.found.items():
             self._know(name, each, made.get(name))
         self._orphans.note(answer.uuids, listed)

@@ -126,8 +126,10 @@ def test_a_deleted_record_is_undeleted(make_host, store, context):
 
 def test_a_node_that_comes_from_another_host_and_service(make_host, store, context):
     record(store, context, host="old-host", service_id=3)
-    make_host().tracker.update_available_resource(context, startup=True)
+    tracker = make_host().tracker
+    tracker.update_available_resource(context, startup=True)
     assert (store.nodes[UUID].host, store.nodes[UUID].service_id) == (HOST, 5)
+    assert audit(tracker, context, store) == LIST
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,7 @@ def test_contradictions_of_name_and_uuid(make_host, store, context, caplog, valu
     tracker.update_available_resource(context)
     assert "are not audited" in caplog.text
     assert tracker.nodenames() == frozenset()
+    assert not {"ComputeNode.create", "ComputeNode.save", "ComputeNode.destroy"} & set(store.calls)
     assert [node.obj_to_primitive() for node in store.nodes.values()] == [before]
 
 
@@ -207,6 +210,14 @@ def test_a_record_left_over_from_earlier_goes_at_the_first_audit(make_host, stor
     make_host().tracker.update_available_resource(context, startup=True)
     assert set(store.nodes) == {UUID}
     assert set(placement.trees) == {UUID}
+
+
+def test_the_record_of_a_renamed_node_that_cannot_be_asked_is_no_orphan(host, store, context):
+    record(store, context, uuid=OTHER_UUID, hypervisor_hostname="old-name")
+    host.driver.nodes["node2"] = OTHER_UUID
+    host.driver.unreachable.add("node2")
+    host.tracker.update_available_resource(context, startup=True)
+    assert set(store.nodes) == {UUID, OTHER_UUID}
 
 
 def unreachable(driver):
