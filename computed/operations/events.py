@@ -71,6 +71,8 @@ def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: An
         LOG.info("Port %s of instance %s was deleted: its interface goes too", event.tag, instance.uuid)
         try:
             host.driver.detach_interface(context, instance, vif)
+        except errors.InstanceNotFound:
+            LOG.debug("Instance %s has no guest to take an interface out of", instance.uuid)
         except (errors.NovaException, NotImplementedError) as error:
             LOG.warning("Interface %s stays in the guest %s: %s", event.tag, instance.uuid, error)
         cache.network_info = type(known)(other for other in known if other is not vif)
