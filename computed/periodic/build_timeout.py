@@ -37,4 +37,4 @@ def check_build_time(host: ComputeHost, context: Any) -> None:
             continue
         LOG.warning("Instance %s has been building for more than %d s", instance.uuid, limit_seconds)
         reason = f"the build took longer than {limit_seconds} s"
-        record_fault(context, host.name, instance, errors.InstanceDeployFailure(reason=reason))
+        record_fault(host, context, instance, errors.InstanceDeployFailure(reason=reason))

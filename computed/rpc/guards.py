@@ -11,6 +11,7 @@ from computed import errors
 from computed.rpc.call import Arguments, Call
 from computed.steps.action_events import action_event
 from computed.steps.faults import record_fault
+from computed.steps.records import save
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -56,7 +57,7 @@ def _instance_fault(host: ComputeHost, context: Any, call: Call, arguments: Argu
     try:
         yield
     except Exception as error:
-        record_fault(context, host.name, arguments["instance"], error)
+        record_fault(host, context, arguments["instance"], error)
         raise
 
 
@@ -69,17 +70,17 @@ def _task_state_revert(host: ComputeHost, context: Any, call: Call, arguments: A
         LOG.info("%s gave way to another verb: %s", call.name, error.format_message())
         raise
     except Exception:
-        _revert_task_state(arguments["instance"])
+        _revert_task_state(host, arguments["instance"])
         raise
 
 
-def _revert_task_state(instance: Any) -> None:
+def _revert_task_state(host: ComputeHost, instance: Any) -> None:
     was = instance.task_state
     if was is None:
         return
     instance.task_state = None
     try:
-        instance.save(expected_task_state=[was])
+        save(host, instance, expected=[was])
     except (errors.UnexpectedTaskStateError, errors.InstanceNotFound):
         LOG.info("Instance %s is no longer %s: its task state is left alone", instance.uuid, was)
     except Exception as failure:
@@ -92,7 +93,7 @@ def _action_event(
     host: ComputeHost, context: Any, call: Call, arguments: Arguments
 ) -> AbstractContextManager[None]:
     assert call.event is not None
-    return action_event(context, host.name, call.event, arguments["instance"].uuid)
+    return action_event(host, context, call.event, arguments["instance"].uuid)
 
 
 @contextmanager

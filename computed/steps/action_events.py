@@ -5,36 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
+from computed.steps.patience import SHORT_PATIENCE_SECONDS, patiently
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
 
 
 @contextmanager
-def action_event(context: Any, host_name: str, event_name: str, instance_uuid: str) -> Iterator[None]:
+def action_event(host: ComputeHost, context: Any, event_name: str, instance_uuid: str) -> Iterator[None]:
     """Record `event_name` around the block: two conductor calls, whatever happens inside.
 
     An instance without the action that this request belongs to gets no event, and the block runs all the
-    same. A conductor that does not answer before the block starts ends it there (nothing has happened
-    yet); one that does not answer afterwards is logged only, for the block's own outcome stands.
+    same. A conductor that is away is waited for; when it stays away the block is not begun (nothing has
+    happened yet), or, afterwards, that is logged only, for the block's own outcome stands.
     """
-    is_begun = _begin(context, host_name, event_name, instance_uuid)
+    is_begun = _begin(host, context, event_name, instance_uuid)
     try:
         yield
     except BaseException as error:
         if is_begun:
-            _finish(context, event_name, instance_uuid, error)
+            _finish(host, context, event_name, instance_uuid, error)
         raise
     if is_begun:
-        _finish(context, event_name, instance_uuid, None)
+        _finish(host, context, event_name, instance_uuid, None)
 
 
-def _begin(context: Any, host_name: str, event_name: str, instance_uuid: str) -> bool:
-    try:
+def _begin(host: ComputeHost, context: Any, event_name: str, instance_uuid: str) -> bool:
+    def attempt(is_repeated: bool) -> None:
         objects.InstanceActionEvent.event_start(
-            context, instance_uuid, event_name, want_result=False, host=host_name
+            context, instance_uuid, event_name, want_result=False, host=host.name
+        )
+
+    try:
+        patiently(
+            f"Beginning {event_name} of instance {instance_uuid}",
+            attempt,
+            stopping=host.stopping,
+            patience_seconds=SHORT_PATIENCE_SECONDS,
         )
     except errors.InstanceActionNotFound:
         LOG.info("Instance %s has no action of this request; %s is not recorded", instance_uuid, event_name)
@@ -42,8 +54,10 @@ def _begin(context: Any, host_name: str, event_name: str, instance_uuid: str) ->
     return True
 
 
-def _finish(context: Any, event_name: str, instance_uuid: str, error: BaseException | None) -> None:
-    try:
+def _finish(
+    host: ComputeHost, context: Any, event_name: str, instance_uuid: str, error: BaseException | None
+) -> None:
+    def attempt(is_repeated: bool) -> None:
         objects.InstanceActionEvent.event_finish_with_failure(
             context,
             instance_uuid,
@@ -51,6 +65,14 @@ def _finish(context: Any, event_name: str, instance_uuid: str, error: BaseExcept
             exc_val=error,
             exc_tb=error.__traceback__ if error is not None else None,
             want_result=False,
+        )
+
+    try:
+        patiently(
+            f"Finishing {event_name} of instance {instance_uuid}",
+            attempt,
+            stopping=host.stopping,
+            patience_seconds=SHORT_PATIENCE_SECONDS,
         )
     except Exception as failure:
         LOG.warning("The end of %s on instance %s was not recorded: %s", event_name, instance_uuid, failure)

@@ -76,7 +76,7 @@ class FailedBuild:
             error = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(cause))
             error.__cause__ = cause
         self._give_up_allocations(error)
-        record_fault(self.context, self.host.name, self.instance, error)
+        record_fault(self.host, self.context, self.instance, error)
         forget_host(self.instance)
         set_error(self.host, self.instance, clear_task_state=True)
 

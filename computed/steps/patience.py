@@ -14,6 +14,8 @@ LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PATIENCE_SECONDS: Final = 600.0
+SHORT_PATIENCE_SECONDS: Final = 180.0
+"""For what stands around a verb: somebody may be waiting for its answer."""
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 
 

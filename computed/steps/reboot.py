@@ -52,5 +52,5 @@ def _survive(host: ComputeHost, context: Any, instance: Any, error: Exception, b
         set_error(host, instance)
         raise error
     LOG.warning("Instance %s runs, but its reboot failed", instance.uuid, exc_info=error)
-    record_fault(context, host.name, instance, error)
+    record_fault(host, context, instance, error)
     announce(host, context, instance, "reboot", "error", exception=error, bdms=bdms)

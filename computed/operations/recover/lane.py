@@ -144,7 +144,7 @@ def _resume(host: ComputeHost, context: RequestContext, instance: Any) -> int | 
         return power_state(host, instance)
     except Exception as error:
         LOG.exception("Instance %s could not be started again", instance.uuid)
-        record_fault(context, host.name, instance, error)
+        record_fault(host, context, instance, error)
         set_error(host, instance, clear_task_state=True)
         return None
 
@@ -172,7 +172,7 @@ def _fail(
     host: ComputeHost, context: RequestContext, instance: Any, why: str, guest: int | None = None
 ) -> None:
     error = errors.Interrupted(f"{why}: the compute service on {host.name} restarted")
-    record_fault(context, host.name, instance, error)
+    record_fault(host, context, instance, error)
     if guest is not None:
         instance.power_state = guest
     set_error(host, instance, clear_task_state=True)

@@ -5,6 +5,7 @@ Stand-ins stand only at the ports of what cannot be had here: the network servic
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -19,6 +20,7 @@ from computed import errors, objects
 from computed.clients.placement import PlacementClient
 from computed.clients.serializer import WireSerializer
 from computed.cmd import wiring
+from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.conf import CONF, register_all
 from computed.context import RequestContext
 from computed.embedded.bus import MemoryBus
@@ -32,6 +34,7 @@ from computed.objects.network_model import VIF, Network, NetworkInfo
 from computed.service import Service
 
 WAIT_SECONDS = 20
+EXECUTOR = os.environ.get(ENVIRONMENT, THREADING)
 IMAGE = {"id": "aaaaaaaa-1111-4000-8000-000000000001", "name": "guest", "properties": {}, "min_ram": 0}
 
 
@@ -326,7 +329,9 @@ class Bench(Plane):
         self.transport = self.bus.rpc_transport(self.conf)
         self.conductor_endpoint = ConductorEndpoint(self.store, self.watch)
         endpoints = [self.conductor_endpoint, self.tasks]
-        self.conductor = ConductorServer(self.bus.rpc_transport(self.conf), "plane", endpoints)
+        self.conductor = ConductorServer(
+            self.bus.rpc_transport(self.conf), "plane", endpoints, executor=EXECUTOR
+        )
         self.conductor.start()
         wiring.connect_objects(self.conf, self.transport, self.serializer)
         self.context = RequestContext(
@@ -368,7 +373,7 @@ class Bench(Plane):
             images=None,
             notifier=self.notices,
         )
-        self.parts = wiring.build_parts(self.host, self.transport, self.serializer, "threading")
+        self.parts = wiring.build_parts(self.host, self.transport, self.serializer, EXECUTOR)
         self.service = Service(self.parts)
         self.service.start()
         return self
@@ -499,3 +504,23 @@ def in_thread(work):
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
+
+
+def lose_every_first(bench, what, *, is_done):
+    """Let every second call of `what` time out, done or not done."""
+    conductor = bench.conductor_endpoint
+    proceed_with = conductor.intercept
+    calls = []
+
+    def intercept(name, method, proceed):
+        if f"{name}.{method}" != what:
+            return proceed_with(name, method, proceed)
+        calls.append(what)
+        if len(calls) % 2 == 0:
+            return proceed_with(name, method, proceed)
+        if is_done:
+            proceed_with(name, method, proceed)
+        time.sleep(1.5)
+        raise RuntimeError("nobody hears this any more")
+
+    conductor.intercept = intercept

@@ -1,11 +1,12 @@
 """Boots that fail, at every step: what the owner sees, and that nothing stays behind."""
 
-import time
+import threading
 
 import pytest
 
 from computed import errors, objects
-from tests.functional.verbs.bench import wait_until
+from computed.steps import patience
+from tests.functional.verbs.bench import lose_every_first, wait_until
 
 BUILD_EVENT = "compute__do_build_and_run_instance"
 
@@ -275,7 +276,16 @@ def test_failed_builds_are_counted_for_the_schedulers(make_bench):
     assert bench.rows("ComputeNode", host=bench.conf.host)[0]["stats"]["failed_builds"] == "0"
 
 
-@pytest.mark.parametrize("what", ["Instance.save", "VirtualInterface.create", "BlockDeviceMapping.save"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "InstanceActionEvent.event_start",
+        "Instance.save",
+        "VirtualInterface.create",
+        "BlockDeviceMapping.save",
+        "InstanceActionEvent.event_finish_with_failure",
+    ],
+)
 @pytest.mark.parametrize("is_done", [False, True], ids=["lost question", "lost answer"])
 def test_a_conductor_that_is_away_for_a_moment(make_bench, what, is_done):
     """The answer, or the question, is lost once at every such call of the build."""
@@ -289,21 +299,39 @@ def test_a_conductor_that_is_away_for_a_moment(make_bench, what, is_done):
     assert bench.driver.states()[instance.uuid].power_state == 1
 
 
-def lose_every_first(bench, what, *, is_done):
-    """Let every second call of `what` time out, done or not done."""
-    conductor = bench.conductor_endpoint
-    proceed_with = conductor.intercept
-    calls = []
+@pytest.mark.parametrize("nth", SAVES)
+def test_a_broker_that_is_away_for_a_moment(bench, nth):
+    instance = bench.new_server()
 
-    def intercept(name, method, proceed):
-        if f"{name}.{method}" != what:
-            return proceed_with(name, method, proceed)
-        calls.append(what)
-        if len(calls) % 2 == 0:
-            return proceed_with(name, method, proceed)
-        if is_done:
-            proceed_with(name, method, proceed)
-        time.sleep(1.5)
-        raise RuntimeError("nobody hears this any more")
+    def lose():
+        bench.bus.down = True
+        threading.Timer(1.0, lambda: setattr(bench.bus, "down", False)).start()
 
-    conductor.intercept = intercept
+    bench.watch.before("Instance.save", lose, nth=nth)
+    bench.build(instance, wait=False)
+    wait_until(lambda: not bench.bus.down and bench.states(instance.uuid) == ("active", None), "the boot")
+    bench.settle()
+    assert bench.fault(instance.uuid) is None
+
+
+def test_a_conductor_that_stays_away_leaves_nothing_on_the_host(make_bench, monkeypatch):
+    """Nothing can be recorded then; the next restart finds the instance and ends it."""
+    monkeypatch.setattr("computed.steps.records.patiently", impatiently)
+    monkeypatch.setattr("computed.steps.faults.patiently", impatiently)
+    monkeypatch.setattr("computed.steps.action_events.patiently", impatiently)
+    bench = make_bench(rpc_response_timeout=1)
+    instance = bench.new_server()
+    bench.watch.before("Instance.save", lambda: setattr(bench.bus, "down", True), nth=2)
+    bench.build(instance, wait=False)
+    wait_until(lambda: bench.bus.down, "the loss of the bus")
+    assert bench.parts.manager.inflight.wait_idle(20)
+    bench.bus.down = False
+    assert bench.driver.states() == {}
+    assert bench.network.of(instance.uuid) == []
+    bench.restart()
+    assert bench.states(instance.uuid) == ("error", None)
+    assert bench.fault(instance.uuid) is not None
+
+
+def impatiently(what, attempt, *, stopping, patience_seconds=0.0):
+    return patience.patiently(what, attempt, stopping=stopping, patience_seconds=0.0)

@@ -3,6 +3,7 @@
 import pytest
 
 from computed import errors, objects
+from tests.functional.verbs.bench import lose_every_first
 
 
 @pytest.fixture
@@ -56,6 +57,22 @@ def test_what_it_asks_whatever_the_number_of_servers_here(bench, crowd):
         "InstanceActionEvent.event_finish_with_failure",
     ]
     assert counts.placement == [("DELETE", f"/allocations/{server.uuid}")]
+
+
+@pytest.mark.parametrize("what", ["Instance.save", "Instance.destroy"])
+@pytest.mark.parametrize("is_done", [False, True], ids=["lost question", "lost answer"])
+def test_a_conductor_that_is_away_for_a_moment(make_bench, what, is_done):
+    bench = make_bench(rpc_response_timeout=1)
+    server = bench.boot()
+    instance, disks = bench.set_task(server.uuid, "deleting"), bench.disks(server.uuid)
+    bench.begin_action(server.uuid, "delete")
+    lose_every_first(bench, what, is_done=is_done)
+    bench.cast("terminate_instance", instance=instance, bdms=disks)
+    bench.settle()
+    assert bench.is_deleted(server.uuid)
+    assert bench.fault(server.uuid) is None
+    assert bench.allocation(server.uuid) == {}
+    assert bench.notices.names(server.uuid)[-1] == "delete.end"
 
 
 def test_given_ports_stay(bench):

@@ -130,6 +130,22 @@ def test_nothing_is_begun_that_the_conductor_has_not_heard_of(door: Door) -> Non
     assert door.arrived == []
 
 
+@pytest.mark.parametrize("name", [START, FINISH, SAVE, FAULT])
+def test_a_conductor_that_is_away_for_a_moment_is_waited_for(door: Door, name: str) -> None:
+    door.host.stopping.clear()
+    door.conductor.failures[name] = errors.ConductorTimeout("no answer")
+    door.does("set_admin_password", _fails(errors.SetAdminPasswdNotSupported()))
+    comes_back = threading.Timer(0.2, door.conductor.failures.clear)
+    comes_back.start()
+    with pytest.raises(errors.SetAdminPasswdNotSupported):
+        door.call("set_admin_password", instance=door.instance(), new_pass="x")
+    comes_back.join()
+    assert door.conductor.names == sorted(
+        [START, FINISH, SAVE, FAULT, name], key=[START, FINISH, SAVE, FAULT].index
+    )
+    assert len(door.arrived) == 1
+
+
 def test_a_request_without_an_action_goes_ahead_without_an_event(door: Door) -> None:
     door.conductor.failures[START] = errors.InstanceActionNotFound(request_id="r", instance_uuid=UUID)
     door.does("stop_instance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -89,7 +90,7 @@ class Door:
         self.transport = oslo_messaging.get_rpc_transport(
             CONF, "fake://", allowed_remote_exmods=["nova.exception"]
         )
-        self.host: Any = SimpleNamespace(name=HOST, locks=KeyedLocks())
+        self.host: Any = SimpleNamespace(name=HOST, locks=KeyedLocks(), stopping=threading.Event())
         self.inflight = InFlight()
         self.calls: dict[str, Call] = {}
         self.manager = ComputeManager(self.host, self.inflight, self.calls, background_workers=2)
@@ -101,6 +102,8 @@ class Door:
         """Forget what the last test did; starting and stopping the servers takes a second."""
         self.calls.update(CALLS)
         self.conductor = Recorder()
+        # Nobody waits for a conductor that is away, unless a test says so.
+        self.host.stopping.set()
         self.notifier = self.host.notifier = Notifier()
         self.images = self.host.images = Images()
         self.arrived: list[tuple[str, dict[str, Any]]] = []
