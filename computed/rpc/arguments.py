@@ -39,7 +39,7 @@ def check_arguments(call: Call, arguments: Arguments, host_name: str) -> None:
 
 def _check_object(method: str, name: str, value: Any, wanted: str) -> None:
     if _object_name(value) != wanted:
-        raise TypeError(f"{method}: {name} is a {_described(value)}, not a {wanted}")
+        raise TypeError(f"{method}: {name} must be of type {wanted}, not {_described(value)}")
     # Locks, directories and files are named after it.
     if wanted == "Instance" and not (value.obj_attr_is_set("uuid") and _is_uuid(value.uuid)):
         raise ValueError(f"{method}: the instance has no uuid")
@@ -47,7 +47,7 @@ def _check_object(method: str, name: str, value: Any, wanted: str) -> None:
 
 def _check_list(method: str, name: str, value: Any, wanted: str) -> None:
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{method}: {name} is a {_described(value)}, not a list")
+        raise TypeError(f"{method}: {name} must be a list, not {_described(value)}")
     for element in value:
         _check_object(method, f"an element of {name}", element, wanted)
 
