@@ -40,7 +40,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "image_meta": ("ImageMeta",),
     "image_meta_props": ("ImageMetaProps",),
     "instance": ("Instance",),
-    "instance_action": ("InstanceActionEvent",),
+    "instance_action": ("InstanceAction", "InstanceActionEvent"),
     "instance_external_event": ("InstanceExternalEvent",),
     "instance_fault": ("InstanceFault", "InstanceFaultList"),
     "instance_group": ("InstanceGroup",),

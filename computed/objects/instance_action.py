@@ -1,4 +1,4 @@
-"""Action events: what was done to an instance, where and how it ended."""
+"""Actions and their events: what was asked of an instance, what was done, where and how it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,44 @@ from typing import Any
 from computed.objects import fields
 from computed.objects.base import ComputedObject, DictCompat, Persistent, register
 from computed.objects.remote import remotable, serialize_args
+
+
+@register
+class InstanceAction(Persistent, DictCompat, ComputedObject):
+    """What was asked of an instance, and by whom: a line of the history that its owner sees."""
+
+    VERSION = "1.2"
+    fields = {
+        "action": fields.StringField(nullable=True),
+        "finish_time": fields.DateTimeField(nullable=True),
+        "id": fields.IntegerField(),
+        "instance_uuid": fields.UUIDField(nullable=True),
+        "message": fields.StringField(nullable=True),
+        "project_id": fields.StringField(nullable=True),
+        "request_id": fields.StringField(nullable=True),
+        "start_time": fields.DateTimeField(nullable=True),
+        "user_id": fields.StringField(nullable=True),
+    }
+
+    @classmethod
+    @remotable
+    def action_finish(cls, context: Any, instance_uuid: Any, want_result: Any = True) -> Any: ...
+
+    @classmethod
+    @remotable
+    def action_start(
+        cls, context: Any, instance_uuid: Any, action_name: Any, want_result: Any = True
+    ) -> Any: ...
+
+    @remotable
+    def create(self) -> None: ...
+
+    @remotable
+    def finish(self) -> None: ...
+
+    @classmethod
+    @remotable
+    def get_by_request_id(cls, context: Any, instance_uuid: Any, request_id: Any) -> Any: ...
 
 
 @register

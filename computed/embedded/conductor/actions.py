@@ -12,8 +12,10 @@ from computed.embedded.store import Fields, utc_now
 _ACTION, _EVENT, _FAULT = "InstanceAction", "InstanceActionEvent", "InstanceFault"
 
 
-def action_start(call: ClassCall, instance_uuid: str, action_name: str) -> Fields:
-    """Record a new action under the request id of the context (InstanceAction.action_start of an API)."""
+def action_start(
+    call: ClassCall, instance_uuid: str, action_name: str, want_result: bool = True
+) -> Envelope | None:
+    """InstanceAction.action_start: a new action under the request id of the context."""
     fields = {
         "instance_uuid": instance_uuid,
         "action": action_name,
@@ -21,10 +23,9 @@ def action_start(call: ClassCall, instance_uuid: str, action_name: str) -> Field
         "user_id": call.context.user_id,
         "project_id": call.context.project_id,
         "start_time": utc_now(),
-        "finish_time": None,
-        "message": None,
     }
-    return call.records.insert(_ACTION, fields)
+    row = call.records.insert(_ACTION, complete(_ACTION, fields))
+    return envelope(_ACTION, row) if want_result else None
 
 
 def event_start(

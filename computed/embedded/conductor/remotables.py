@@ -48,6 +48,7 @@ CLASS_METHODS: Mapping[tuple[str, str], ClassHandler] = {
     ("EC2Ids", "get_by_instance"): instance_parts.ec2_ids,
     ("Instance", "get_by_id"): instances.get_by_id,
     ("Instance", "get_by_uuid"): instances.get_by_uuid,
+    ("InstanceAction", "action_start"): actions.action_start,
     ("InstanceActionEvent", "event_finish"): actions.event_finish,
     ("InstanceActionEvent", "event_finish_with_failure"): actions.event_finish_with_failure,
     ("InstanceActionEvent", "event_start"): actions.event_start,
