@@ -241,7 +241,8 @@ class Cloud:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the agent has finished everything that it has received."""
+        """Wait until the agent has finished everything that it has received or begun by itself."""
+        assert self.host.lanes.wait_idle(PATIENCE_SECONDS), "work on an instance does not end"
         assert self.parts.manager.inflight.wait_idle(PATIENCE_SECONDS), self.parts.manager.inflight.counts()
 
     # What is recorded

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
-from computed.operations.recover.unclaimed import interrupted_builds
+from computed.operations.recover.unclaimed import interrupted_builds, is_perhaps_queued
 from computed.states import MigrationType
 from computed.steps.lifecycle import listen
 
@@ -25,6 +26,9 @@ EXPECTED_ATTRS: Final = ("info_cache", "metadata", "system_metadata", "numa_topo
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the start of the service waits for its instances; later ones are recovered while it serves."""
+
+SECOND_LOOK_SECONDS: Final = 30.0
+"""How long an order may take from the message bus to the claim of its build."""
 
 
 def init_host(host: ComputeHost, context: RequestContext) -> None:
@@ -57,15 +61,37 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
             LOG.warning("Instance %s is being or was evacuated: it is left to its new host", instance.uuid)
             continue
         _start_lane(start, instance, guests)
-    for instance in interrupted_builds(host, context, evacuated.union(each.uuid for each in instances)):
-        host.lanes.start(instance.uuid, partial(end_build, start, instance))
-    if not host.lanes.wait_idle(PATIENCE_SECONDS):
-        start.is_over.set()
+    _end_unclaimed_builds(start, evacuated.union(instance.uuid for instance in instances))
+    is_done = host.lanes.wait_idle(PATIENCE_SECONDS)
+    start.is_over.set()
+    if not is_done:
         LOG.warning(
             "%d instances are not recovered after %d s; that goes on while this compute serves",
             len(host.lanes),
             PATIENCE_SECONDS,
         )
+
+
+def _end_unclaimed_builds(start: Start, known: frozenset[str]) -> None:
+    """End the builds that were lost before this host had accepted them.
+
+    Those whose order may be on its way to us get some time to be built.
+    """
+    builds = interrupted_builds(start.host, start.context, known)
+    if not builds:
+        return
+    is_queued = is_perhaps_queued(start.host, start.context, builds)
+    _end_builds(start, [build for build in builds if not is_queued[build.uuid]])
+    waiting = [build for build in builds if is_queued[build.uuid]]
+    if waiting:
+        timer = threading.Timer(SECOND_LOOK_SECONDS, _end_builds, (start, waiting))
+        timer.daemon = True
+        timer.start()
+
+
+def _end_builds(start: Start, builds: list[Any]) -> None:
+    for instance in builds:
+        start.host.lanes.start(instance.uuid, partial(end_build, start, instance))
 
 
 def _start_lane(start: Start, instance: Any, guests: Mapping[str, GuestState]) -> None:

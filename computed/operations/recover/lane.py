@@ -31,7 +31,7 @@ class Start:
     host: ComputeHost
     context: RequestContext
     is_over: threading.Event = field(default_factory=threading.Event)
-    """Set when the service did not wait for the rest: what was read of an instance may be old then."""
+    """Set when the service serves: what was read of an instance may be old then."""
 
 
 _RESUMABLE: Final = (Remedy.KEEP, Remedy.CLEAR, Remedy.SETTLE)
@@ -78,9 +78,10 @@ def _in_lane(start: Start, instance: Any, work: Callable[[], None]) -> None:
 
 
 def _has_changed(instance: Any) -> bool:
-    before = (instance.vm_state, instance.task_state, instance.host)
+    names = ("vm_state", "task_state", "host", "updated_at")
+    before = [getattr(instance, name) for name in names]
     instance.refresh()
-    return before != (instance.vm_state, instance.task_state, instance.host)
+    return before != [getattr(instance, name) for name in names]
 
 
 def _recover(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:

@@ -1,10 +1,10 @@
-"""Builds that ended before the record said on which host: only placement knows of them."""
+"""Builds that the record gives no host yet: only placement knows that they were meant for this one."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import VmState
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
+
+_BINARY: Final = "nova-compute"
 
 
 def interrupted_builds(host: ComputeHost, context: RequestContext, known: Set[str]) -> list[Any]:
@@ -36,3 +38,17 @@ def interrupted_builds(host: ComputeHost, context: RequestContext, known: Set[st
     filters = {"vm_state": str(VmState.BUILDING), "uuid": unknown}
     found = objects.InstanceList.get_by_filters(context, filters, expected_attrs=[])
     return [instance for instance in found if instance.host in (None, host.name)]
+
+
+def is_perhaps_queued(host: ComputeHost, context: RequestContext, builds: list[Any]) -> dict[str, bool]:
+    """Uuid → whether the order of the build may still wait for this host in the message bus.
+
+    It may when the instance has changed after the service was last seen up; what came before that was
+    taken from the bus, and is lost. One conductor call.
+    """
+    service = objects.Service.get_by_host_and_binary(context, host.name, _BINARY)
+    seen_at = service.last_seen_up if service is not None else None
+    return {
+        instance.uuid: seen_at is not None and (instance.updated_at or instance.created_at) > seen_at
+        for instance in builds
+    }

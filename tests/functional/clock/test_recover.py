@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from computed import errors
+from computed.operations import recover
 from computed.states import PowerState
 from tests.functional.clock.world import World
+from tests.functional.cloud import HOST
 
 ON, OFF, PAUSED = PowerState.RUNNING, PowerState.SHUTDOWN, PowerState.PAUSED
 
@@ -72,12 +74,13 @@ def test_what_cannot_be_finished_is_an_error_with_a_fault(
 def test_deletion_is_finished(world: World, vm_state: str) -> None:
     instance = world.add(vm_state, "deleting" if vm_state != "deleted" else None)
     world.hold(instance)
+    world.network.allocate(world.context, instance, host=HOST, requested=None, security_groups=())
     world.start()
     assert world.record(instance)["deleted"]
     assert world.record(instance)["vm_state"] == "deleted"
     assert world.guest(instance) is None
     assert world.placement.get_allocations(world.context, instance.uuid)["allocations"] == {}
-    assert ("deallocate", instance.uuid) in world.network.asked
+    assert world.cloud.rows("Port", instance_uuid=instance.uuid) == []
 
 
 def test_guest_that_vanished_is_not_deleted(world: World) -> None:
@@ -181,6 +184,26 @@ def test_guest_that_cannot_be_started_again_is_an_error(world: World) -> None:
     world.start()
     assert world.states(instance)[:2] == ("error", None)
     assert len(world.faults(instance)) == 1
+
+
+def test_build_whose_order_may_be_queued_gets_time_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recover, "SECOND_LOOK_SECONDS", 1.0)
+    with world.store.transaction() as records:
+        service = records.first("Service", host=HOST)
+        records.update("Service", service, {"last_seen_up": "2020-01-01T00:00:00Z"})
+    lost = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
+    taken = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
+    for instance in (lost, taken):
+        world.hold(instance)
+    world.start()
+    assert world.states(lost)[:2] == ("building", "scheduling")
+    world.edit(taken.uuid, host=HOST, task_state="spawning")
+    world.cloud.wait_for(lost.uuid, vm_state="error", task_state=None)
+    world.cloud.settle()
+    assert world.states(taken)[:2] == ("building", "spawning")
+    assert (len(world.faults(lost)), world.faults(taken)) == (1, [])
 
 
 def test_schedulers_hear_of_the_instances_if_there_are_any(world: World) -> None:

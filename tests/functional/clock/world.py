@@ -1,62 +1,22 @@
-"""One host among the real things: conductor, bus, placement and fake driver, and agents that come and go."""
+"""A one-host cloud whose servers need not have been booted: records and guests as a crash leaves them."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from oslo_config import cfg
 from oslo_utils import uuidutils
 
-from computed import errors, objects
-from computed.clients.placement import PlacementClient
-from computed.clients.serializer import WireSerializer
-from computed.cmd import wiring
-from computed.conf import register_all
+from computed import objects
 from computed.context import get_admin_context
-from computed.embedded.bus import MemoryBus
-from computed.embedded.conductor.endpoint import ConductorEndpoint
-from computed.embedded.conductor.server import ConductorServer
-from computed.embedded.placement_app import placement_adapter, start_placement
-from computed.embedded.store import Store
-from computed.objects.base import ComputedObject
-from computed.objects.network_model import NetworkInfo
-from computed.service import Service
 from computed.states import PowerState
+from tests.functional.cloud import HOST, Cloud
 
-HOST = "clockhost"
 WAIT_SECONDS = 20
-
-
-class Network:
-    """A network service without ports: it only writes down what it is asked, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.failure: Exception | None = None
-        self.info = NetworkInfo()
-
-    def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
-        self._note("deallocate", instance)
-
-    def network_info(self, context: Any, instance: Any) -> Any:
-        self._note("network_info", instance)
-        return self.info
-
-    def bind_to_host(self, context: Any, instance: Any, *, host: str) -> None:
-        self._note("bind_to_host", instance)
-
-    def _note(self, what: str, instance: Any) -> None:
-        self.asked.append((what, instance.uuid))
-        if self.failure is not None:
-            raise self.failure
 
 
 class Notifier:
@@ -96,96 +56,46 @@ class Scheduler:
         self.told.append(("delete", [instance_uuid]))
 
 
-class NoServers:
-    """Nobody sends messages here: starting and stopping to listen for them would take a second each."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments: None
-
-
 class World:
-    """Everything that outlives an agent. `start()` starts one; starting again is a restart after kill -9:
-    the agent before it is never told to stop."""
+    """The cloud, as seen by what happens at a start and by the clock."""
 
-    def __init__(self, folder: Path, empty_placement: Path) -> None:
-        objects.register_all()
-        errors.install_remote_module()
-        self.conf = cfg.ConfigOpts()
-        register_all(self.conf)
-        self.conf([], project="nova", default_config_files=[], default_config_dirs=[])
-        self.set(state_path=str(folder), host=HOST, compute_driver="fake.FakeDriver", periodic_enable=False)
-        self.set(report_interval=0)
-        self.bus = MemoryBus()
-        self.transport = self.bus.rpc_transport(self.conf)
-        self.store = Store()
-        self.conductor = ConductorEndpoint(self.store, self._count)
-        self.asked: Counter[str] = Counter()
-        self.failures: dict[str, Exception] = {}
-        self._server = ConductorServer(self.transport, "conductor", [self.conductor])
-        self._server.start()
-        serializer = WireSerializer()
-        wiring.connect_objects(self.conf, self.transport, serializer)
-        self._serializer = serializer
-        database = folder / "placement.db"
-        shutil.copy(empty_placement, database)
-        app = start_placement(f"sqlite:///{database}", durable=False)
-        self.placement_asked: list[str] = []
-        adapter = placement_adapter(app, on_request=lambda *each: self.placement_asked.append(" ".join(each)))
-        self.placement = PlacementClient(adapter)
-        self.network, self.notifier, self.scheduler = Network(), Notifier(), Scheduler()
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.conf = cloud.conf
+        self.store = cloud.embedded.store
+        self.placement = cloud.embedded.placement
+        self.network = cloud.embedded.network
+        self.notifier, self.scheduler = Notifier(), Scheduler()
         self.context = get_admin_context()
-        self._services: list[Service] = []
-        self.host: Any = None
+        # The agent that runs already; the next ones are started with them.
+        object.__setattr__(self.host, "notifier", self.notifier)
+        object.__setattr__(self.host, "scheduler", self.scheduler)
+
+    @property
+    def host(self) -> Any:
+        return self.cloud.host
 
     def set(self, group: str | None = None, **options: Any) -> None:
         for name, value in options.items():
             self.conf.set_override(name, value, group=group)
 
-    def _count(self, objname: str, method: str, proceed: Callable[[], Any]) -> Any:
-        name = f"{objname}.{method}"
-        self.asked[name] += 1
-        if name in self.failures:
-            raise self.failures[name]
-        return proceed()
-
-    def start(self) -> Any:
-        """Start an agent and return its host; what it asked so far is not counted."""
-        self.host = wiring.build_host(
-            self.conf,
-            self.transport,
-            self._serializer,
-            placement=self.placement,
-            network=self.network,
-            notifier=self.notifier,
-            scheduler=self.scheduler,
-            images=None,
-        )
-        parts = wiring.build_parts(self.host, self.transport, self._serializer, "threading")
-        service = Service(replace(parts, servers=NoServers()))  # type: ignore[arg-type]
-        self._services.append(service)
-        service.start()
-        return self.host
-
-    def stop(self) -> None:
-        for service in self._services:
-            service.stop()
-        self._server.stop()
-        self.store.close()
-
-    def forget_counts(self) -> None:
-        self.asked.clear()
-        self.placement_asked.clear()
+    def start(self) -> None:
+        """Start an agent in the place of one that is killed."""
+        self.cloud.kill_agent()
+        self.cloud.start_agent(notifier=self.notifier, scheduler=self.scheduler)
 
     def run(self, task: Callable[[Any, Any], None]) -> None:
-        """Run a periodic task the way the runner does, with everything that it started."""
-        context = get_admin_context()
-        task(self.host, context)
+        """Run a periodic task the way the runner does, with everything that it starts."""
+        task(self.host, get_admin_context())
         assert self.host.lanes.wait_idle(WAIT_SECONDS), "a lane does not end"
 
-    @contextmanager
-    def counting(self) -> Iterator[Counter[str]]:
-        self.forget_counts()
-        yield self.asked
+    def forget_counts(self) -> None:
+        self.cloud.counts.clear()
+
+    @property
+    def asked(self) -> Counter[str]:
+        """What the conductor was asked, as "Object.method"."""
+        return Counter({".".join(name): count for name, count in self.cloud.counts.conductor.items()})
 
     # Records and guests
 
@@ -275,8 +185,7 @@ class World:
         guest = {"uuid": uuid, "name": uuid, "power_state": int(power_state), **more}
         self._guest_folder.mkdir(parents=True, exist_ok=True)
         (self._guest_folder / f"{uuid}.json").write_text(json.dumps(guest))
-        if self.host is not None:
-            self.host.driver._store.load()
+        self.host.driver._store.load()
 
     def guest(self, instance: Any) -> int | None:
         """The power state of the guest; None when there is none."""
@@ -295,13 +204,3 @@ def eventually(check: Callable[[], bool], seconds: float = WAIT_SECONDS) -> bool
             return False
         time.sleep(0.02)
     return True
-
-
-@contextmanager
-def own_conductor() -> Iterator[None]:
-    """Whatever conductor the objects are connected to inside, they are not any more afterwards."""
-    before = ComputedObject.indirection_api
-    try:
-        yield
-    finally:
-        ComputedObject.indirection_api = before

@@ -34,6 +34,7 @@ def set_guest(bench, server, state):
 def run(bench, task):
     with bench.counting() as counts:
         task(bench.host, bench.context)
+        assert bench.host.lanes.wait_idle(10)
     return counts
 
 
@@ -84,6 +85,7 @@ def test_a_server_that_a_verb_is_working_on_is_left_alone_by_the_power_sync(benc
         thread = in_thread(lambda: power_states.sync_power_states(bench.host, bench.context))
         thread.join(10)
         assert not thread.is_alive()
+        assert bench.host.lanes.wait_idle(10)
     assert bench.states(server.uuid) == ("active", None)
 
 

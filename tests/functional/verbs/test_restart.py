@@ -2,9 +2,7 @@
 
 import pytest
 
-from computed.operations import recover
 from computed.states import PowerState
-from computed.steps import recovery_plan
 from tests.functional.verbs.bench import wait_until
 
 
@@ -158,7 +156,3 @@ def test_a_guest_that_goes_down_by_itself_is_noticed_at_once(bench):
     server = bench.boot()
     bench.driver.change_by_itself(server.uuid, PowerState.SHUTDOWN)
     wait_until(lambda: bench.states(server.uuid) == ("stopped", None), "the stop")
-
-
-def test_every_action_of_the_plan_can_be_done():
-    assert set(recover._DO) == set(recovery_plan.Action) - {recovery_plan.Action.LEAVE}
