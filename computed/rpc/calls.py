@@ -7,7 +7,7 @@ from enum import Flag, auto
 from typing import Final
 
 from computed import errors
-from computed.operations import build, console, destroy, events, host, power, reboot
+from computed.operations import build, console, destroy, events, host, power, reboot, soft_delete
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
 
@@ -126,8 +126,8 @@ _ROWS: Final = (
     # Life
     _row("build_and_run_instance", _BUILD_ARGUMENTS, REVERT, build.build_and_run_instance, lock=True),
     _row("terminate_instance", "instance bdms", REVERT | OWN, destroy.terminate_instance, lock=True),
-    _row("soft_delete_instance", "instance", REVERT | OWN, lock=True),
-    _row("restore_instance", "instance", REVERT | OWN, lock=True),
+    _row("soft_delete_instance", "instance", REVERT | OWN, soft_delete.soft_delete_instance, lock=True),
+    _row("restore_instance", "instance", REVERT | OWN, soft_delete.restore_instance, lock=True),
     _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT, expected=_REBUILD),
     # Power
     _row("start_instance", "instance", REVERT | OWN, power.start_instance, lock=True, expected=_VTPM),

@@ -51,6 +51,12 @@ def power_off(host: ComputeHost, instance: Any, *, clean_shutdown: bool) -> None
     host.driver.power_off(instance, timeout_seconds=timeout_seconds, retry_seconds=retry_seconds)
 
 
+def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
+    """Start the guest."""
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    host.driver.power_on(context, known_guest(instance, bdms))
+
+
 def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool = True) -> None:
     """The whole of a stop: guest, record, notifications."""
     instance.load(*PARTS)
@@ -64,6 +70,5 @@ def start(host: ComputeHost, context: Any, instance: Any) -> None:
     """The whole of a start: guest, record, notifications."""
     instance.load(*PARTS)
     with announced(host, context, instance, "power_on"):
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        host.driver.power_on(context, known_guest(instance, bdms))
+        power_on(host, context, instance)
         advance(host, instance, "start", power_state=power_state(host, instance))

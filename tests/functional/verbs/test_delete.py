@@ -3,6 +3,7 @@
 import pytest
 
 from computed import errors, objects
+from computed.states import PowerState
 from tests.functional.verbs.bench import lose_every_first
 
 
@@ -162,3 +163,25 @@ def test_a_server_of_another_host_is_not_ours_to_delete(bench, server):
     assert bench.states(server.uuid) == ("active", "deleting")
     assert server.uuid in bench.driver.states()
     assert bench.network.of(server.uuid)
+
+
+def test_softly_deleted_and_restored(bench, server):
+    bench.notices.told.clear()
+    bench.verb("soft_delete_instance", server.uuid, "soft-deleting")
+    assert bench.states(server.uuid) == ("soft-delete", None)
+    assert bench.driver.states()[server.uuid].power_state == PowerState.SHUTDOWN
+    assert bench.network.of(server.uuid)
+    assert bench.allocation(server.uuid) != {}
+    bench.verb("restore_instance", server.uuid, "restoring")
+    assert bench.states(server.uuid) == ("active", None)
+    assert bench.driver.states()[server.uuid].power_state == PowerState.RUNNING
+    assert bench.notices.names(server.uuid) == [
+        "soft_delete.start", "soft_delete.end", "restore.start", "restore.end"
+    ]  # fmt: skip
+
+
+def test_softly_deleted_and_then_deleted_by_force(bench, server):
+    bench.verb("soft_delete_instance", server.uuid, "soft-deleting")
+    bench.delete(server.uuid)
+    assert bench.is_deleted(server.uuid)
+    assert bench.driver.states() == {}
