@@ -75,8 +75,12 @@ def _start(backend: str) -> _Running:
 
 def _start_alone(backend: str) -> _Running:
     # Imported here: an agent with a cloud around it needs neither a database nor placement.
-    from computed.embedded import cloud as embedded
-
+    try:
+        from computed.embedded import cloud as embedded
+    except ModuleNotFoundError as error:
+        raise errors.StartRefused(
+            f"running alone needs {error.name}: install the extra, as in pip install 'computed[alone]'"
+        ) from error
     places = embedded.settle_defaults(CONF)
     bus = None if embedded.wants_memory_bus(CONF) else wiring.make_transport(CONF)
     cloud = embedded.OneHostCloud(CONF, places, transport=bus, executor=backend)

@@ -25,6 +25,7 @@ from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.servers import Servers
 from computed.embedded.store import Store
 from computed.embedded.tasks import ComputeTaskEndpoint
+from computed.notifications.notifier import Notifier
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -76,6 +77,7 @@ class OneHostCloud:
         durable: bool = True,
     ) -> None:
         subnet = Subnet.of(conf) if conf.alone.network == "bridge" else None
+        self._conf = conf
         places.make()
         self._lock = _lock(places)
         self.bus = None if transport else MemoryBus()
@@ -104,7 +106,14 @@ class OneHostCloud:
 
     def overrides(self) -> dict[str, Any]:
         """What the agent uses of this cloud instead of neutron, glance and a placement to log in to."""
-        return {"network": self.network, "images": self.images, "placement": self.placement}
+        made: dict[str, Any] = {
+            "network": self.network,
+            "images": self.images,
+            "placement": self.placement,
+        }
+        if self.bus is not None:
+            made["notifier"] = Notifier(self._conf, self.bus.notification_transport(self._conf))
+        return made
 
     def start_conductor(self) -> None:
         """Begin to answer the agent, which waits for that before it starts."""
