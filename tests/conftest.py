@@ -1,4 +1,4 @@
-"""Fixtures that unit and contract tests share: a compute's RPC door on an in-memory bus."""
+"""What all tests share: the settings of hypothesis, and a compute's RPC door on an in-memory bus."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.unit.rpc.world import Door
+
+# A busy machine is slow, and that is no defect of what is tested.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
