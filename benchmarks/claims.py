@@ -138,6 +138,7 @@ class _Conductor:
         flavor = _flavor()
         instances = [_instance(flavor) for _ in range(size)]
         self.uuids = [instance.uuid for instance in instances]
+        self._uuids = json.dumps(self.uuids)
         self._with_flavors = _wire(objects.InstanceList(objects=instances))
         for instance in instances:
             for name in ("flavor", "old_flavor", "new_flavor", "migration_context"):
@@ -155,6 +156,8 @@ class _Conductor:
     ) -> Any:
         name = f"{objname}.{objmethod}"
         self.calls[name] += 1
+        if name == "InstanceList.get_uuids_by_host":
+            return list(json.loads(self._uuids))
         answer = self._answers.get(name)
         if answer is None:
             answer = self._with_flavors if "flavor" in kwargs["expected_attrs"] else self._plain

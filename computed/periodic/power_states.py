@@ -29,6 +29,8 @@ def sync_power_states(host: ComputeHost, context: Any) -> None:
         LOG.warning("No power state is synchronized: %s", error)
         return
     for instance in instances:
+        # The states that others have written since an audit read the records.
+        host.tracker.observe(instance)
         if instance.task_state is not None:
             continue
         guest = guests.get(instance.uuid)

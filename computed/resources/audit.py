@@ -142,6 +142,8 @@ class Audit:
             return
         if record is not None:
             node.replace_record(record)
+            # Whoever was linked to the old record must be linked to this one.
+            self._reader.forget()
         node.describe(found.resources)
 
     def _read(self, context: Any, nodes: list[Node]) -> dict[str, Records]:
@@ -203,6 +205,7 @@ class Audit:
             return
         here = {instance.uuid for instance in read.instances} | {key[0] for key in node.ledger.entries()}
         moving = {uuid for move in read.migrations for uuid in (move.uuid, move.instance_uuid)}
+        moving |= read.placeless
         stale = self._stale.setdefault(node.uuid, StaleAllocations(self._parts.placement))
         stale.review(context, held, here, moving)
 

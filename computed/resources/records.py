@@ -23,6 +23,7 @@ from computed.states import (
 _DETAILS = ("flavor", "migration_context")
 _NUMA_DETAILS = ("numa_topology", "resources")
 _ASK_AGAIN_SECONDS = 300.0
+_READ_ALL_AGAIN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Records:
     `details`: instances with their flavors, by uuid: those whose amounts are not known yet, and those that
     move, wherever they are. `volume_backed`: whether the root disk of such an instance is a volume.
     `unasked`: migrations whose instance was not looked at this time, nothing being new about them.
+    `is_unread`: the same instances are here as the last time, so `instances` was left empty. `placeless`:
+    those of the whole host that hold no place, or are on a node that is not known.
     """
 
     instances: Sequence[Any] = ()
@@ -39,6 +42,8 @@ class Records:
     details: Mapping[str, Any] = field(default_factory=dict)
     volume_backed: Mapping[str, bool] = field(default_factory=dict)
     unasked: frozenset[str] = frozenset()
+    is_unread: bool = False
+    placeless: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,23 @@ class _Asked:
     asked_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Overview:
+    """What the last reading of all instances saw, beside what the ledgers remember of it."""
+
+    nodenames: frozenset[str]
+    moves: frozenset[tuple[str, str]]
+    placeless: frozenset[str]
+    read_at: float
+
+
 class RecordReader:
     """Reads the records of a host's nodes; the number of calls does not depend on that of the instances.
 
-    Two calls for one node when nothing is new there (each further node adds one); one more when instances
-    are new or on the move, and one more when it is not known whether the root disk of a new one is local.
+    Two calls for one node when nothing is new there (each further node adds one), and no more to decode
+    than the uuids of the instances: their records are read when others are here, when a migration begins or
+    ends, and once an hour. One more call when instances are new or on the move, and one more when it is not
+    known whether the root disk of a new one is local.
     """
 
     def __init__(
@@ -68,6 +85,7 @@ class RecordReader:
         self._host = host
         self._clock = clock
         self._failed_moves: dict[str, _Asked] = {}
+        self._overview: _Overview | None = None
         self._attributes = [*_DETAILS, *(_NUMA_DETAILS if with_numa else ())]
 
     def read(self, context: Any, known: Mapping[str, Mapping[Key, Entry]]) -> dict[str, Records]:
@@ -75,21 +93,62 @@ class RecordReader:
 
         Raises what the conductor's answer raises; nothing has changed then.
         """
-        instances = self._instances(context, known)
+        uuids = None
+        if self._overview is not None:
+            uuids = frozenset(objects.InstanceList.get_uuids_by_host(context, self._host))
         migrations = {
             name: list(objects.MigrationList.get_in_progress_and_error(context, self._host, name))
             for name in known
         }
         every_migration = [migration for listed in migrations.values() for migration in listed]
+        moves = frozenset((each.uuid, each.status) for each in every_migration)
+        overview = self._still_true(known, uuids, moves)
+        instances = dict.fromkeys(known, ()) if overview else self._instances(context, known)
         unasked = self._nothing_new(every_migration)
         moving = {each.instance_uuid for each in every_migration if each.uuid not in unasked}
         details = self._details(context, known, instances, moving)
         volume_backed = self._volume_backed(context, known, details.values())
         self._remember_failed(every_migration, unasked)
+        is_unread = overview is not None
+        if overview is None:
+            overview = self._overview = self._survey(instances, moves)
+        placeless = overview.placeless
         return {
-            name: Records(instances[name], migrations[name], details, volume_backed, unasked)
+            name: Records(
+                instances[name], migrations[name], details, volume_backed, unasked, is_unread, placeless
+            )
             for name in known
         }
+
+    def forget(self) -> None:
+        """Read all instances the next time, whoever is here."""
+        self._overview = None
+
+    def _still_true(
+        self,
+        known: Mapping[str, Mapping[Key, Entry]],
+        uuids: frozenset[str] | None,
+        moves: frozenset[tuple[str, str]],
+    ) -> _Overview | None:
+        """The last overview, if what is listed now is what it and the ledgers have."""
+        last = self._overview
+        if last is None or self._clock() - last.read_at >= _READ_ALL_AGAIN_SECONDS:
+            return None
+        with_place = {key[0] for entries in known.values() for key in entries if key[1] is None}
+        is_same = uuids == with_place | last.placeless and moves == last.moves
+        return last if is_same and last.nodenames == known.keys() else None
+
+    def _survey(
+        self, instances: Mapping[str | None, Sequence[Any]], moves: frozenset[tuple[str, str]]
+    ) -> _Overview:
+        placeless = frozenset(
+            instance.uuid
+            for name, listed in instances.items()
+            for instance in listed
+            if name is None or not holds_resources(instance.vm_state, instance.task_state)
+        )
+        names = frozenset(name for name in instances if name is not None)
+        return _Overview(names, moves, placeless, self._clock())
 
     def _nothing_new(self, migrations: Iterable[Any]) -> frozenset[str]:
         """Failed migrations that were looked at lately: they stay in the list until somebody cleans up."""
@@ -110,33 +169,29 @@ class RecordReader:
             if each.status == MigrationStatus.ERROR
         }
 
-    def _instances(self, context: Any, known: Mapping[str, Mapping[Key, Entry]]) -> dict[str, list[Any]]:
+    def _instances(
+        self, context: Any, known: Mapping[str, Mapping[Key, Entry]]
+    ) -> dict[str | None, list[Any]]:
+        """By the name of their node; under None those that are on none of the `known`."""
         # With nothing known everything is news: then ask for all of it at once.
         wanted = [] if any(known.values()) else self._attributes
-        if len(known) == 1:
-            (name,) = known
-            listed = objects.InstanceList.get_by_host_and_node(
-                context, self._host, name, expected_attrs=wanted
-            )
-            return {name: list(listed)}
-        found: dict[str, list[Any]] = {name: [] for name in known}
+        found: dict[str | None, list[Any]] = {None: [], **{name: [] for name in known}}
         for instance in objects.InstanceList.get_by_host(context, self._host, expected_attrs=wanted):
-            if instance.node in found:
-                found[instance.node].append(instance)
+            found[instance.node if instance.node in known else None].append(instance)
         return found
 
     def _details(
         self,
         context: Any,
         known: Mapping[str, Mapping[Key, Entry]],
-        instances: Mapping[str, Sequence[Any]],
+        instances: Mapping[str | None, Sequence[Any]],
         moving: set[str],
     ) -> dict[str, Any]:
         new = {
             instance.uuid
             for name, listed in instances.items()
             for instance in listed
-            if not _is_known(instance, known[name].get((instance.uuid, None)))
+            if name is not None and not _is_known(instance, known[name].get((instance.uuid, None)))
         }
         present = {
             instance.uuid: instance
@@ -190,6 +245,8 @@ def _is_known(instance: Any, entry: Entry | None) -> bool:
 def entries_of(place: Place, records: Records, known: Mapping[Key, Entry]) -> dict[Key, Entry]:
     """The lines that the records make: instances that live on the node, and moves to and from it."""
     entries: dict[Key, Entry] = {}
+    if records.is_unread:
+        entries = {key: entry for key, entry in known.items() if key[1] is None}
     for instance in records.instances:
         if holds_resources(instance.vm_state, instance.task_state):
             key = (instance.uuid, None)

@@ -62,7 +62,8 @@ class ResourceTracker:
             refresh_seconds=lambda: conf.compute.resource_provider_association_refresh,
         )
         parts = AuditParts(host, conf.my_ip, driver, placement, self._sync, self._nodes, offer, make_lock)
-        self._audit = Audit(parts, RecordReader(host, with_numa=fit_numa is not None))
+        self._reader = RecordReader(host, with_numa=fit_numa is not None)
+        self._audit = Audit(parts, self._reader)
         self._auditing = threading.Lock()
         self._service: Any = None
 
@@ -122,8 +123,9 @@ class ResourceTracker:
             self._sync.set_disabled(context, node.uuid, disabled)
 
     def reset(self) -> None:
-        """Read everything that is remembered of placement anew at the next audit (SIGHUP)."""
+        """Read everything that is remembered of placement and the records anew at the next audit (SIGHUP)."""
         self._sync.forget()
+        self._reader.forget()
 
     # Claims
 

@@ -67,6 +67,7 @@ def save(
                 raise
 
     patiently(f"Saving instance {instance.uuid}", attempt, stopping=host.stopping)
+    host.tracker.observe(instance)
 
 
 def _is_saved(instance: Any) -> bool:

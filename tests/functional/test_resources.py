@@ -16,7 +16,8 @@ from computed.resources.tracker import ResourceTracker
 from tests.functional.cloud import HOST, Cloud
 
 AUDIT = "update_available_resource"
-LIST = ("InstanceList", "get_by_host_and_node")
+LIST = ("InstanceList", "get_by_host")
+UUIDS = ("InstanceList", "get_uuids_by_host")
 MIGRATIONS = ("MigrationList", "get_in_progress_and_error")
 
 
@@ -61,7 +62,7 @@ def test_an_audit_in_which_nothing_changed(cloud: Cloud, servers: int) -> None:
     audit(cloud)
     with cloud.counting() as counts:
         audit(cloud)
-    assert counts.conductor == {LIST: 1, MIGRATIONS: 1}
+    assert counts.conductor == {UUIDS: 1, MIGRATIONS: 1}
     assert counts.placement_requests == 1
     assert used(cloud) == (servers, 512 + 128 * servers, servers, servers)
 
@@ -85,7 +86,7 @@ def test_the_states_of_servers_reach_the_node_at_the_next_audit(cloud: Cloud) ->
     cloud.boot(2)
     with cloud.counting() as counts:
         audit(cloud)
-    assert counts.conductor == {LIST: 1, MIGRATIONS: 1, ("ComputeNode", "save"): 1}
+    assert counts.conductor == {UUIDS: 1, MIGRATIONS: 1, ("ComputeNode", "save"): 1}
     stats = node(cloud)["stats"]
     assert (stats["num_vm_active"], stats["num_instances"], stats["io_workload"]) == ("2", "2", "0")
 
@@ -115,8 +116,14 @@ def test_a_build_that_fails_leaves_nothing(make_cloud: Callable[..., Cloud]) -> 
 # Races of an audit with what happens meanwhile
 
 
+@pytest.mark.parametrize("listing", [UUIDS, LIST], ids=["uuids", "records"])
 @pytest.mark.parametrize("answer_first", [True, False])
-def test_a_boot_during_an_audit_is_not_lost(cloud: Cloud, answer_first: bool) -> None:
+def test_a_boot_during_an_audit_is_not_lost(
+    cloud: Cloud, answer_first: bool, listing: tuple[str, str]
+) -> None:
+    if listing == LIST:
+        cloud.host.tracker.reset()
+
     def boot_meanwhile(proceed: Callable[[], Any]) -> Any:
         if answer_first:
             answer = proceed()
@@ -125,15 +132,20 @@ def test_a_boot_during_an_audit_is_not_lost(cloud: Cloud, answer_first: bool) ->
         cloud.boot()
         return proceed()
 
-    cloud.trouble(*LIST, boot_meanwhile)
+    cloud.trouble(*listing, boot_meanwhile)
     audit(cloud)
     assert used(cloud) == (1, 512 + 128, 1, 1)
     audit(cloud)
     assert used(cloud) == (1, 512 + 128, 1, 1)
 
 
+@pytest.mark.parametrize("listing", [UUIDS, LIST], ids=["uuids", "records"])
 @pytest.mark.parametrize("answer_first", [True, False])
-def test_a_delete_during_an_audit_is_not_lost(cloud: Cloud, answer_first: bool) -> None:
+def test_a_delete_during_an_audit_is_not_lost(
+    cloud: Cloud, answer_first: bool, listing: tuple[str, str]
+) -> None:
+    if listing == LIST:
+        cloud.host.tracker.reset()
     one, _ = cloud.boot(2)
 
     def delete_meanwhile(proceed: Callable[[], Any]) -> Any:
@@ -144,7 +156,7 @@ def test_a_delete_during_an_audit_is_not_lost(cloud: Cloud, answer_first: bool) 
         cloud.delete(one)
         return proceed()
 
-    cloud.trouble(*LIST, delete_meanwhile)
+    cloud.trouble(*listing, delete_meanwhile)
     audit(cloud)
     assert used(cloud) == (1, 512 + 128, 1, 1)
 
@@ -279,7 +291,7 @@ def test_several_nodes(two_nodes: Cloud) -> None:
         assert placement(two_nodes).provider(None, uuid).name == name
     with two_nodes.counting() as counts:
         audit(two_nodes)
-    assert counts.conductor == {("InstanceList", "get_by_host"): 1, MIGRATIONS: 2}
+    assert counts.conductor == {UUIDS: 1, MIGRATIONS: 2}
     assert counts.placement_requests == 2
 
 

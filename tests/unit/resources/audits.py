@@ -6,7 +6,8 @@ HOST = "host1"
 UUID = "11111111-1111-4111-8111-111111111111"
 OTHER_UUID = "22222222-2222-4222-8222-222222222222"
 FLAVOR = stores.make_flavor()
-LIST = ["InstanceList.get_by_host_and_node", "MigrationList.get_in_progress_and_error"]
+LIST = ["MigrationList.get_in_progress_and_error", "InstanceList.get_by_host"]
+UNCHANGED = ["InstanceList.get_uuids_by_host", "MigrationList.get_in_progress_and_error"]
 ALLOCATIONS = ["provider_allocations"]
 
 

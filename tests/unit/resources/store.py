@@ -115,6 +115,9 @@ class Store(ovo.VersionedObjectIndirectionAPI):
     def instancelist_get_by_host_and_node(self, context, host, node, expected_attrs=None):
         return self._instances(lambda each: (each.host, each.node) == (host, node), expected_attrs)
 
+    def instancelist_get_uuids_by_host(self, context, host):
+        return [each.uuid for each in self._instances(lambda each: each.host == host, None)]
+
     def instancelist_get_by_host(self, context, host, expected_attrs=None, use_slave=False):
         return self._instances(lambda each: each.host == host, expected_attrs)
 

@@ -197,7 +197,10 @@ def test_a_failed_migration_that_was_not_asked_about_keeps_its_line():
 
 # How many calls the reading costs
 
-LIST = ["InstanceList.get_by_host_and_node", "MigrationList.get_in_progress_and_error"]
+MIGRATIONS = "MigrationList.get_in_progress_and_error"
+ALL = ["InstanceList.get_by_host"]
+FIRST = [MIGRATIONS, *ALL]
+LIST = ["InstanceList.get_uuids_by_host", MIGRATIONS]
 DETAILS = ["InstanceList.get_by_filters"]
 DISKS = ["BlockDeviceMappingList.get_by_instance_uuids"]
 
@@ -229,13 +232,13 @@ def test_calls_do_not_depend_on_the_number_of_instances(store, reading, count):
     for _ in range(count):
         store.add_instance(SMALL, host=HERE[0], node=HERE[1])
     first = reading({})
-    assert first.calls == LIST + DISKS
+    assert first.calls == FIRST + DISKS
     assert len(first.entries) == count
     assert reading(first.entries).calls == LIST
     for _ in range(count):
         store.add_instance(LARGE, host=HERE[0], node=HERE[1])
     second = reading(first.entries)
-    assert second.calls == LIST + DETAILS + DISKS
+    assert second.calls == LIST + ALL + DETAILS + DISKS
     assert reading(second.entries).calls == LIST
 
 
@@ -243,8 +246,11 @@ def test_a_resized_instance_is_read_again(store, reading):
     resized = store.add_instance(SMALL, host=HERE[0], node=HERE[1])
     first = reading({})
     resized.flavor, resized.instance_type_id = LARGE, LARGE.id
+    assert reading(first.entries).calls == LIST
+    # Nobody is resized without a migration: one that ended tells of it.
+    store.add_migration(resized, HERE, THERE)
     second = reading(first.entries)
-    assert second.calls == LIST + DETAILS
+    assert second.calls == LIST + ALL + DETAILS
     assert [entry.usage for entry in second.entries.values()] == [LARGE_USAGE]
 
 
@@ -272,7 +278,7 @@ def test_moves_cost_one_call_more_and_failed_ones_only_now_and_then(store, readi
     assert [entry.usage for entry in first.entries.values()] == [LARGE_USAGE]
     assert reading(first.entries).calls == LIST + DETAILS
     record.status = "error"
-    assert reading(first.entries).calls == LIST + DETAILS
+    assert reading(first.entries).calls == LIST + ALL + DETAILS
     quiet = reading(first.entries)
     assert quiet.calls == LIST
     assert quiet.entries == first.entries
@@ -289,4 +295,32 @@ def test_several_nodes_share_one_list(store, context):
     store.calls.clear()
     found = RecordReader(HERE[0]).read(context, {"node1": {}, "node2": {}})
     assert {name: len(records.instances) for name, records in found.items()} == {"node1": 2, "node2": 1}
-    assert store.calls == ["InstanceList.get_by_host", LIST[1], LIST[1], *DISKS]
+    assert store.calls == [MIGRATIONS, MIGRATIONS, *ALL, *DISKS]
+
+
+def test_what_is_read_again_only_when_others_are_here(store, reading):
+    """One that holds no place and one on a node that is not known do not count as news for ever."""
+    store.add_instance(SMALL, host=HERE[0], node=HERE[1])
+    store.add_instance(SMALL, host=HERE[0], node=HERE[1], vm_state="deleted")
+    store.add_instance(SMALL, host=HERE[0], node="gone")
+    known = reading({}).entries
+    assert len(known) == 1
+    again = reading(known)
+    assert (again.calls, again.entries) == (LIST, known)
+    newcomer = store.add_instance(SMALL, host=HERE[0], node=HERE[1])
+    third = reading(known)
+    assert third.calls == LIST + ALL + DETAILS + DISKS
+    assert reading(third.entries).calls == LIST
+    newcomer.host = newcomer.node = "elsewhere"
+    fourth = reading(third.entries)
+    assert (fourth.calls, fourth.entries) == (LIST + ALL, known)
+
+
+def test_everything_is_read_once_an_hour(store, reading):
+    store.add_instance(SMALL, host=HERE[0], node=HERE[1])
+    known = reading({}).entries
+    reading.clock.now += 3599
+    assert reading(known).calls == LIST
+    reading.clock.now += 1
+    assert reading(known).calls == LIST + ALL
+    assert reading(known).calls == LIST
