@@ -67,6 +67,7 @@ def _start(backend: str) -> _Running:
     errors.install_remote_module()
     meditation.install(CONF, BINARY)
     wiring.prepare_root_helper(CONF)
+    wiring.prepare_interfaces(CONF)
     if CONF.run_alone or CONF.alone.enabled:
         return _start_alone(backend)
     database_guard.install(BINARY)

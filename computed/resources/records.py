@@ -103,7 +103,9 @@ class RecordReader:
         every_migration = [migration for listed in migrations.values() for migration in listed]
         moves = frozenset((each.uuid, each.status) for each in every_migration)
         overview = self._still_true(known, uuids, moves)
-        instances = dict.fromkeys(known, ()) if overview else self._instances(context, known)
+        instances: Mapping[str | None, Sequence[Any]] = (
+            {name: () for name in known} if overview else self._instances(context, known)
+        )
         unasked = self._nothing_new(every_migration)
         moving = {each.instance_uuid for each in every_migration if each.uuid not in unasked}
         details = self._details(context, known, instances, moving)
@@ -134,7 +136,7 @@ class RecordReader:
         last = self._overview
         if last is None or self._clock() - last.read_at >= _READ_ALL_AGAIN_SECONDS:
             return None
-        with_place = {key[0] for entries in known.values() for key in entries if key[1] is None}
+        with_place = frozenset(key[0] for entries in known.values() for key in entries if key[1] is None)
         is_same = uuids == with_place | last.placeless and moves == last.moves
         return last if is_same and last.nodenames == known.keys() else None
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 NOT_BUILT = ("libvirt.LibvirtDriver", "ironic.IronicDriver", "vmwareapi.VMwareVCDriver", "zvm.ZVMDriver")
 
 
+def plugs_interfaces(conf: cfg.ConfigOpts) -> bool:
+    """Whether the driver named by `compute_driver` plugs interfaces into switches, which os-vif does for it."""
+    return not conf.compute_driver.startswith("fake.") if conf.compute_driver else False
+
+
 def load_driver(conf: cfg.ConfigOpts) -> Driver:
     """The driver named by `compute_driver`, not yet initialised.
 
