@@ -103,9 +103,9 @@ class RecordReader:
         every_migration = [migration for listed in migrations.values() for migration in listed]
         moves = frozenset((each.uuid, each.status) for each in every_migration)
         overview = self._still_true(known, uuids, moves)
-        instances: Mapping[str | None, Sequence[Any]] = (
-            {name: () for name in known} if overview else self._instances(context, known)
-        )
+        instances: Mapping[str | None, Sequence[Any]] = dict.fromkeys(known, ())
+        if overview is None:
+            instances = self._instances(context, known)
         unasked = self._nothing_new(every_migration)
         moving = {each.instance_uuid for each in every_migration if each.uuid not in unasked}
         details = self._details(context, known, instances, moving)

@@ -15,8 +15,8 @@ NOT_BUILT = ("libvirt.LibvirtDriver", "ironic.IronicDriver", "vmwareapi.VMwareVC
 
 
 def plugs_interfaces(conf: cfg.ConfigOpts) -> bool:
-    """Whether the driver named by `compute_driver` plugs interfaces into switches, which os-vif does for it."""
-    return not conf.compute_driver.startswith("fake.") if conf.compute_driver else False
+    """Whether the driver that `compute_driver` names has os-vif plug interfaces into switches."""
+    return bool(conf.compute_driver) and not conf.compute_driver.startswith("fake.")
 
 
 def load_driver(conf: cfg.ConfigOpts) -> Driver:
