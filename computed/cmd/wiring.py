@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import oslo_messaging
 
 from computed import errors
+from computed.clients.cinder import CinderVolumes
 from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
 from computed.clients.glance import GlanceImages
@@ -93,6 +94,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
         "driver": lambda: load_driver(conf),
         "network": lambda: NeutronNetwork(conf),
         "images": lambda: GlanceImages(conf),
+        "volumes": lambda: CinderVolumes(conf),
         "notifier": lambda: make_notifier(conf),
         "placement": lambda: placement_client_from(conf),
         "compute_tasks": lambda: ComputeTaskClient(transport, serializer),

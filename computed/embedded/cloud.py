@@ -25,6 +25,7 @@ from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.servers import Servers
 from computed.embedded.store import Store
 from computed.embedded.tasks import ComputeTaskEndpoint
+from computed.embedded.volumes import EmbeddedVolumes
 from computed.notifications.notifier import Notifier
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class OneHostCloud:
         app = start_placement(f"sqlite:///{places.placement}", durable=durable)
         self.images = ImageDirectory(places.images_dir)
         self.network = BridgeNetwork(self.store, subnet) if subnet else NoNetwork()
+        self.volumes = EmbeddedVolumes(self.store)
         self.placement = PlacementClient(placement_adapter(app))
         self.scheduler = scheduler = OneHostScheduler(self.store, placement_adapter(app))
         computes = ComputeCalls(self.transport)
@@ -109,6 +111,7 @@ class OneHostCloud:
         made: dict[str, Any] = {
             "network": self.network,
             "images": self.images,
+            "volumes": self.volumes,
             "placement": self.placement,
         }
         if self.bus is not None:

@@ -147,6 +147,10 @@ KINDS: dict[str, Kind] = {
         Kind("ShareMapping", ("uuid", "instance_uuid", "share_id"), unique=(("uuid",),)),
         # Not a nova object: the addresses that the embedded bridge network has given out.
         Kind("Port", ("uuid", "instance_uuid", "address", "mac"), unique=(("address",), ("mac",))),
+        # Nor these: the volumes of embedded.volumes, a block storage service without storage.
+        Kind("Volume", ("uuid",), unique=(("uuid",),)),
+        Kind("VolumeAttachment", ("uuid", "volume_id", "instance_uuid"), unique=(("uuid",),)),
+        Kind("VolumeSnapshot", ("uuid", "volume_id"), unique=(("uuid",),)),
     )
 }
 

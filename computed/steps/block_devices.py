@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, product
@@ -125,11 +126,29 @@ def save_names(host: ComputeHost, named: Iterable[Any]) -> None:
 
 
 def disk_specs(instance: Any, bdms: Iterable[Any]) -> tuple[DiskSpec, ...]:
-    """The local devices as a driver is told of them, in the order of the mappings.
+    """The devices as a driver is told of them, in the order of the mappings; of volumes those connected.
 
     An image's disk has the size of the flavor's root disk, or of the image when that is 0.
     """
-    return tuple(_disk_spec(instance, bdm) for bdm in bdms if not bdm.is_volume and not bdm.no_device)
+    there = [bdm for bdm in bdms if not bdm.no_device and (bdm.connection_info or not bdm.is_volume)]
+    return tuple(volume_spec(bdm) if bdm.is_volume else _disk_spec(instance, bdm) for bdm in there)
+
+
+def volume_spec(bdm: Any) -> DiskSpec:
+    """A volume that is connected to this host, as a driver is told of it."""
+    return DiskSpec(
+        source="volume",
+        device_name=bdm.device_name,
+        size_gib=bdm.volume_size,
+        boot_index=bdm.boot_index if bdm.boot_index is not None and bdm.boot_index >= 0 else None,
+        guest_format=bdm.guest_format,
+        disk_bus=bdm.disk_bus,
+        device_type=bdm.device_type or "disk",
+        image_id=bdm.image_id,
+        volume_id=bdm.volume_id,
+        tag=bdm.tag,
+        connection_info=json.loads(bdm.connection_info),
+    )
 
 
 def _disk_spec(instance: Any, bdm: Any) -> DiskSpec:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from computed.clients.network import NetworkService
     from computed.clients.placement import PlacementClient  # type: ignore[import-not-found]
     from computed.clients.scheduler import SchedulerClient  # type: ignore[import-not-found]
+    from computed.clients.volumes import VolumeService
     from computed.notifications.notifier import Notifier  # type: ignore[import-not-found]
     from computed.resources.tracker import ResourceTracker  # type: ignore[import-not-found]
     from computed.virt.port import Driver
@@ -39,6 +40,7 @@ class ComputeHost:
     tracker: ResourceTracker
     network: NetworkService
     images: ImageService
+    volumes: VolumeService
     placement: PlacementClient
     compute_tasks: ComputeTaskClient
     scheduler: SchedulerClient

@@ -1,0 +1,364 @@
+"""The volumes of an instance: made, connected to this host, handed over in a move, given back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import errors
+from computed.clients.volumes import NewVolume, Volume
+from computed.steps.patience import patiently
+
+if TYPE_CHECKING:
+    from computed.lib.undo import UndoStack
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_MADE_FROM: Final = frozenset({"image", "snapshot", "blank"})
+_IN_THE_MAKING: Final = frozenset({"creating", "downloading"})
+
+
+def volume_bdms(bdms: Iterable[Any]) -> list[Any]:
+    """Those of the mappings that are volumes."""
+    return [bdm for bdm in bdms if bdm.is_volume and not bdm.no_device]
+
+
+def connection_of(bdm: Any) -> dict[str, Any]:
+    """The connection info that the mapping remembers; empty when it has none."""
+    known: dict[str, Any] = json.loads(bdm.connection_info) if bdm.connection_info else {}
+    return known or {}
+
+
+# Getting volumes here
+
+
+def prepare(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any], undo: UndoStack) -> None:
+    """Connect the instance's volumes to this host, making those first that the mappings only ask for.
+
+    Every mapping has volume_id, attachment_id, volume_size and connection_info afterwards, and is saved. The
+    undo disconnects them again, so that another host may be tried: volumes that were made here and are to
+    go with the instance are deleted. `complete` must follow once the guest has them.
+    Raises OverQuota, VolumeNotCreated, MultiattachNotSupportedByVirtDriver, InvalidVolume and what
+    VolumeService raises.
+    """
+    for bdm in volume_bdms(bdms):
+        _make(host, context, instance, bdm, undo)
+        _disconnect_on_undo(host, context, instance, bdm, undo)
+        connect(host, context, instance, bdm)
+        save(host, bdm)
+
+
+def _make(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack) -> None:
+    """See to it that the mapping has a volume, and an attachment that reserves it."""
+    if bdm.volume_id is None:
+        volume = host.volumes.create(context, _wanted(host, context, instance, bdm))
+        # Known to the mapping at once: whatever ends this build finds the volume there.
+        bdm.volume_id = volume.id
+        if bdm.delete_on_termination:
+            undo.push(f"delete the new volume {volume.id}", lambda: _unmake(host, context, bdm))
+        save(host, bdm)
+        wait_available(host, context, volume.id)
+    if bdm.attachment_id is None:
+        bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
+
+
+def _wanted(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> NewVolume:
+    """What volume the mapping asks for; a volume of a snapshot is of the type of the snapshot's volume."""
+    if bdm.source_type not in _MADE_FROM:
+        raise errors.InvalidBDMVolume(id=bdm.volume_id)
+    volume_type = bdm.volume_type
+    if bdm.source_type == "snapshot" and not volume_type:
+        snapshot = host.volumes.get_snapshot(context, bdm.snapshot_id)
+        if snapshot.volume_id:
+            volume_type = host.volumes.get(context, snapshot.volume_id).volume_type
+    return NewVolume(
+        size_gib=bdm.volume_size,
+        name=f"{instance.uuid}-blank-vol" if bdm.source_type == "blank" else "",
+        volume_type=volume_type,
+        availability_zone=None if host.conf.cinder.cross_az_attach else instance.availability_zone,
+        image_id=bdm.image_id if bdm.source_type == "image" else None,
+        snapshot_id=bdm.snapshot_id if bdm.source_type == "snapshot" else None,
+    )
+
+
+def _unmake(host: ComputeHost, context: Any, bdm: Any) -> None:
+    host.volumes.delete(context, bdm.volume_id)
+    bdm.volume_id = None
+    save(host, bdm)
+
+
+def wait_available(host: ComputeHost, context: Any, volume_id: str) -> None:
+    """Wait until a new volume can be used; raises VolumeNotCreated when it cannot, or not in time."""
+    conf = host.conf
+    began, attempts = time.monotonic(), max(conf.block_device_allocate_retries, 0) + 1
+    for attempt in range(1, attempts + 1):
+        status = host.volumes.get(context, volume_id).status
+        if status == "available":
+            return
+        if status not in _IN_THE_MAKING or attempt == attempts:
+            break
+        if host.stopping.wait(conf.block_device_allocate_retries_interval):
+            break
+    raise errors.VolumeNotCreated(
+        volume_id=volume_id, seconds=int(time.monotonic() - began), attempts=attempt, volume_status=status
+    )
+
+
+def connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> Volume:
+    """Connect a reserved volume to this host; its mapping knows the connection then, but is not saved.
+
+    Raises MultiattachNotSupportedByVirtDriver, InvalidVolume (another zone) and VolumeService's errors.
+    """
+    volume = host.volumes.get(context, bdm.volume_id)
+    _check_zone(host, instance, volume)
+    if volume.is_multiattach and not host.driver.capabilities["supports_multiattach"]:
+        raise errors.MultiattachNotSupportedByVirtDriver(volume_id=volume.id)
+    if bdm.volume_size is None:
+        bdm.volume_size = volume.size_gib
+    with sharing(host, volume):
+        attachment = host.volumes.attachment_update(
+            context.elevated(),
+            bdm.attachment_id,
+            host.driver.volume_connector(instance),
+            bdm.device_name,
+        )
+    _remember(bdm, attachment.connection_info, is_multiattach=volume.is_multiattach)
+    return volume
+
+
+def sharing(host: ComputeHost, volume: Volume) -> AbstractContextManager[None]:
+    """Held while a connection changes that the volume may share with others of its service."""
+    if volume.shares_targets is False or volume.service_uuid is None:
+        return nullcontext()
+    return host.locks.hold(f"volume-service-{volume.service_uuid}")
+
+
+def _check_zone(host: ComputeHost, instance: Any, volume: Volume) -> None:
+    if host.conf.cinder.cross_az_attach or instance.availability_zone == volume.availability_zone:
+        return
+    raise errors.InvalidVolume(
+        reason=f"volume {volume.id} is in zone {volume.availability_zone}, "
+        f"instance {instance.uuid} in {instance.availability_zone}"
+    )
+
+
+def _remember(bdm: Any, connection_info: Mapping[str, Any], *, is_multiattach: bool) -> None:
+    """Write a connection into the mapping, with what nova adds to it."""
+    info = dict(connection_info)
+    info.setdefault("serial", bdm.volume_id)
+    multipath_id = connection_of(bdm).get("data", {}).get("multipath_id")
+    if multipath_id is not None:
+        info["data"] = {**info.get("data", {}), "multipath_id": multipath_id}
+    if is_multiattach:
+        info["multiattach"] = True
+    bdm.connection_info = json.dumps(info)
+
+
+def _disconnect_on_undo(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack) -> None:
+    def disconnect() -> None:
+        """The volume stays the instance's if it stays at all; what is to be deleted is let go of."""
+        if bdm.source_type in _MADE_FROM and bdm.delete_on_termination:
+            host.volumes.attachment_delete(context, bdm.attachment_id)
+            bdm.attachment_id = None
+            bdm.connection_info = None
+        else:
+            park(host, context, instance, [bdm])
+
+    undo.push(f"disconnect volume {bdm.volume_id}", disconnect)
+
+
+def complete(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
+    """The guest has its volumes: they are in use from now on."""
+    for bdm in volume_bdms(bdms):
+        if bdm.attachment_id is not None:
+            host.volumes.attachment_complete(context, bdm.attachment_id)
+
+
+def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
+    """Bring the connections that the mappings remember up to what the service says now; saved if changed.
+
+    For a guest that is made anew of its records (start, hard reboot).
+    """
+    for bdm in volume_bdms(bdms):
+        known = connection_of(bdm)
+        if not known:
+            continue
+        if bdm.attachment_id is None:
+            connector = host.driver.volume_connector(instance)
+            info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
+        else:
+            info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
+        before = bdm.connection_info
+        _remember(bdm, info, is_multiattach=bool(known.get("multiattach")))
+        if json.loads(before) == json.loads(bdm.connection_info):
+            bdm.connection_info = before
+            bdm.obj_reset_changes(["connection_info"])
+        else:
+            save(host, bdm)
+
+
+# Moves
+
+
+def move_here(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any], undo: UndoStack) -> None:
+    """The destination of a move whose source still uses the volumes: one more attachment each, for this host.
+
+    attachment_id and connection_info of every volume's mapping are replaced and saved; the undo deletes the
+    new attachment and puts the old ones back. The caller remembers the old ids first, for `leave`.
+    """
+    for bdm in volume_bdms(bdms):
+        old = (bdm.attachment_id, bdm.connection_info)
+        if bdm.attachment_id is None:
+            # An old-style attachment is connected to several hosts by asking for it.
+            connector = host.driver.volume_connector(instance)
+            info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
+            _remember(bdm, info, is_multiattach=False)
+        else:
+            is_multiattach = bool(connection_of(bdm).get("multiattach"))
+            attachment = host.volumes.attachment_create(
+                context,
+                bdm.volume_id,
+                instance.uuid,
+                connector=host.driver.volume_connector(instance),
+                mountpoint=bdm.device_name,
+            )
+            bdm.attachment_id = attachment.id
+            _remember(bdm, attachment.connection_info, is_multiattach=is_multiattach)
+        undo.push(f"move volume {bdm.volume_id} back", _Return(host, context, instance, bdm, old))
+        save(host, bdm)
+
+
+class _Return:
+    """Undoes the move of one volume."""
+
+    def __init__(
+        self, host: ComputeHost, context: Any, instance: Any, bdm: Any, old: tuple[str | None, str | None]
+    ) -> None:
+        self._host, self._context, self._instance, self._bdm = host, context, instance, bdm
+        self._old = old
+
+    def __call__(self) -> None:
+        host, bdm = self._host, self._bdm
+        if bdm.attachment_id is None:
+            connector = host.driver.volume_connector(self._instance)
+            host.volumes.terminate_connection(self._context, bdm.volume_id, connector)
+        elif bdm.attachment_id != self._old[0]:
+            host.volumes.attachment_delete(self._context, bdm.attachment_id)
+        bdm.attachment_id, bdm.connection_info = self._old
+        save(host, bdm)
+
+
+def park(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
+    """Disconnect volumes from the host they are on, keeping them reserved for the instance.
+
+    For a guest that is stopped and leaves this host, or every host (resize, shelve-offload); `prepare` on
+    the next host connects them again. attachment_id is replaced and saved.
+    """
+    for bdm in volume_bdms(bdms):
+        if bdm.attachment_id is None:
+            connector = host.driver.volume_connector(instance)
+            host.volumes.terminate_connection(context, bdm.volume_id, connector)
+            continue
+        old = bdm.attachment_id
+        # First the new one: without any attachment the volume would be anybody's.
+        bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
+        save(host, bdm)
+        host.volumes.attachment_delete(context, old)
+
+
+def leave(
+    host: ComputeHost,
+    context: Any,
+    instance: Any,
+    bdms: Iterable[Any],
+    attachment_ids: Sequence[str | None] | None = None,
+) -> None:
+    """The source of a move is done with the volumes: delete its attachments, by default those of `bdms`.
+
+    What fails is logged: the guest lives elsewhere already.
+    """
+    volumes = volume_bdms(bdms)
+    if attachment_ids is None:
+        attachment_ids = [bdm.attachment_id for bdm in volumes]
+    for attachment_id in attachment_ids:
+        if attachment_id is not None:
+            _try(
+                instance, f"attachment {attachment_id} is not deleted", _delete, host, context, attachment_id
+            )
+    for bdm in volumes:
+        if bdm.attachment_id is None:
+            _try(
+                instance,
+                f"volume {bdm.volume_id} stays connected here",
+                _terminate,
+                host,
+                context,
+                instance,
+                bdm,
+            )
+
+
+# Giving back
+
+
+def release(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
+    """The instance goes for good, its guest is gone: give its volumes back, delete those that go with it.
+
+    What fails is logged and the deletion goes on, as users must be able to get rid of a server.
+    """
+    volumes = volume_bdms(bdms)
+    for bdm in volumes:
+        if bdm.volume_id is not None:
+            _try(instance, f"volume {bdm.volume_id} stays attached", let_go, host, context, instance, bdm)
+    for bdm in volumes:
+        if bdm.volume_id is not None and bdm.delete_on_termination:
+            _try(instance, f"volume {bdm.volume_id} is not deleted", _delete_volume, host, context, bdm)
+
+
+def let_go(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    """Disconnect one volume from this host and give it back; the mapping is not changed."""
+    if bdm.attachment_id is not None:
+        host.volumes.attachment_delete(context, bdm.attachment_id)
+        return
+    _terminate(host, context, instance, bdm)
+    host.volumes.detach(context.elevated(), bdm.volume_id, instance.uuid)
+
+
+def _terminate(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    connector = host.driver.volume_connector(instance)
+    # An old-style connection of another host is ended with the connector it was made with.
+    made_with = connection_of(bdm).get("connector")
+    if made_with and made_with.get("host") != connector.get("host"):
+        connector = made_with
+    host.volumes.terminate_connection(context, bdm.volume_id, connector)
+
+
+def _delete(host: ComputeHost, context: Any, attachment_id: str) -> None:
+    host.volumes.attachment_delete(context, attachment_id)
+
+
+def _delete_volume(host: ComputeHost, context: Any, bdm: Any) -> None:
+    host.volumes.delete(context, bdm.volume_id)
+
+
+def _try(instance: Any, complaint: str, deed: Any, *arguments: Any) -> None:
+    try:
+        deed(*arguments)
+    except errors.VolumeNotFound as error:
+        LOG.debug("Instance %s: %s", instance.uuid, error)
+    except Exception as error:
+        LOG.warning("Instance %s: %s, see to it in the volume service: %s", instance.uuid, complaint, error)
+
+
+def save(host: ComputeHost, bdm: Any) -> None:
+    """Save a mapping, once, however often the answer is lost."""
+    patiently(
+        f"Saving the volume {bdm.volume_id} of instance {bdm.instance_uuid}",
+        lambda is_repeated: bdm.save(),
+        stopping=host.stopping,
+    )
