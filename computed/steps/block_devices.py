@@ -130,7 +130,7 @@ def disk_specs(instance: Any, bdms: Iterable[Any]) -> tuple[DiskSpec, ...]:
 
     An image's disk has the size of the flavor's root disk, or of the image when that is 0.
     """
-    there = [bdm for bdm in bdms if not bdm.no_device and (bdm.connection_info or not bdm.is_volume)]
+    there = [bdm for bdm in bdms if not bdm.no_device and (not bdm.is_volume or bdm.connection_info)]
     return tuple(volume_spec(bdm) if bdm.is_volume else _disk_spec(instance, bdm) for bdm in there)
 
 
