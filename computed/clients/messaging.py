@@ -40,17 +40,22 @@ def rpc_client(transport: Any, target: Any, serializer: Any, version_cap: str | 
 
 
 @contextmanager
-def bus_errors(what: str) -> Iterator[None]:
-    """Raise ConductorTimeout, ConductorUnavailable or InternalError for what the bus reports.
+def bus_errors(
+    what: str,
+    *,
+    unavailable: type[errors.ComputedError] = errors.ConductorUnavailable,
+    timeout: type[errors.ComputedError] = errors.ConductorTimeout,
+) -> Iterator[None]:
+    """Raise `timeout`, `unavailable` or InternalError for what the bus reports.
 
     `what` names the call. Errors that the other side sends as a class we know pass through.
     """
     try:
         yield
     except oslo_messaging.MessagingTimeout as error:
-        raise errors.ConductorTimeout(f"no answer in time to {what}") from error
+        raise timeout(f"no answer in time to {what}") from error
     except (oslo_messaging.MessageDeliveryFailure, oslo_messaging.MessageUndeliverable) as error:
-        raise errors.ConductorUnavailable(f"{what} could not be delivered") from error
+        raise unavailable(f"{what} could not be delivered") from error
     except oslo_messaging.RemoteError as error:
         # A class that we do not know: its text may hold SQL or addresses, so only the name goes on.
         LOG.debug("%s failed on the other side: %s: %s", what, error.exc_type, error.value)

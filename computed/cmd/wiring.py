@@ -11,6 +11,7 @@ import oslo_messaging
 
 from computed import errors
 from computed.clients.cinder import CinderVolumes
+from computed.clients.compute import ComputeClient
 from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
 from computed.clients.glance import GlanceImages
@@ -97,6 +98,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
         "volumes": lambda: CinderVolumes(conf),
         "notifier": lambda: make_notifier(conf),
         "placement": lambda: placement_client_from(conf),
+        "computes": lambda: ComputeClient.from_conf(conf, transport, serializer),
         "compute_tasks": lambda: ComputeTaskClient(transport, serializer),
         "scheduler": lambda: SchedulerClient(
             transport, serializer, conf.host, is_enabled=conf.filter_scheduler.track_instance_changes

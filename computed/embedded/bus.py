@@ -49,6 +49,11 @@ class MemoryBus:
         """Treat the process behind a transport as dead: it sends, takes and answers nothing any more."""
         transport._driver.die()
 
+    def is_quiet(self) -> bool:
+        """Whether every message that was sent to somebody who listens has been taken."""
+        with self.lock:
+            return all(listener.inbox.empty() for known in self._listeners.values() for listener in known)
+
     def deliver(self, address: Address, message: _Incoming, *, keep: bool = True) -> None:
         """Put a message into the queue of an address; with `keep` it waits there for a listener."""
         with self.lock:

@@ -94,7 +94,8 @@ class OneHostCloud:
         launcher = Launcher(self.store, computes, conf.alone.max_attempts)
         self.servers = Servers(self.store, scheduler, launcher, computes, self.network)
         self.conductor = ConductorEndpoint(self.store)
-        endpoints = [self.conductor, ComputeTaskEndpoint(scheduler, launcher, self.network), PingEndpoint()]
+        self.compute_tasks = ComputeTaskEndpoint(scheduler, launcher, self.network)
+        endpoints = [self.conductor, self.compute_tasks, PingEndpoint()]
         self._server = ConductorServer(self.transport, CONDUCTOR_NAME, endpoints, executor=executor)
         api = Api(self.store, self.servers, self.images, scheduler, conf.service_down_time)
         self._api = ApiServer(places.socket, api)
@@ -106,8 +107,9 @@ class OneHostCloud:
             raise LookupError("this cloud is on a real message bus")
         return self.bus.rpc_transport(conf)
 
-    def overrides(self) -> dict[str, Any]:
-        """What the agent uses of this cloud instead of neutron, glance and a placement to log in to."""
+    def overrides(self, conf: cfg.ConfigOpts | None = None) -> dict[str, Any]:
+        """What an agent uses of this cloud instead of neutron, glance and a placement to log in to; `conf`
+        are its options when they are others than the cloud's."""
         made: dict[str, Any] = {
             "network": self.network,
             "images": self.images,
@@ -115,7 +117,8 @@ class OneHostCloud:
             "placement": self.placement,
         }
         if self.bus is not None:
-            made["notifier"] = Notifier(self._conf, self.bus.notification_transport(self._conf))
+            told = conf or self._conf
+            made["notifier"] = Notifier(told, self.bus.notification_transport(told))
         return made
 
     def start_conductor(self) -> None:

@@ -32,6 +32,8 @@ class NewServer:
     """Base64 text."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     config_drive: bool = False
+    host: str | None = None
+    """The one host to build it on; None leaves the choice to the scheduler."""
 
     def check(self) -> None:
         """Raise FlavorMemoryTooSmall or FlavorDiskTooSmall when the image does not fit the flavor."""
@@ -161,5 +163,6 @@ def request_spec_of(instance: objects.Instance, order: NewServer) -> objects.Req
         security_groups=objects.SecurityGroupList(objects=[]),
         limits=objects.SchedulerLimits(numa_topology=None, memory_mb=None, disk_gb=None, vcpu=None),
         scheduler_hints={},
-        **dict.fromkeys(("force_hosts", "force_nodes", "ignore_hosts", "instance_group", "retry")),
+        force_hosts=[order.host] if order.host else None,
+        **dict.fromkeys(("force_nodes", "ignore_hosts", "instance_group", "retry")),
     )

@@ -43,7 +43,7 @@ class OneHostScheduler:
         found = []
         for candidate in candidates:
             node = next((nodes[uuid] for uuid in candidate["allocations"] if uuid in nodes), None)
-            if node is not None:
+            if node is not None and (not spec.force_hosts or node["host"] in spec.force_hosts):
                 found.append(_selection(node, candidate))
         while found:
             if self.claim(context, spec, found[0]):

@@ -21,6 +21,14 @@ class ConductorTimeout(ConductorUnavailable):
     """The conductor was asked and did not answer in time; whether it acted is not known."""
 
 
+class ComputeUnavailable(ComputedError):
+    """A message for another compute could not be delivered: the broker is lost."""
+
+
+class ComputeTimeout(ComputeUnavailable):
+    """Another compute was asked and did not answer in time; whether it acted is not known."""
+
+
 class ReadIncomplete(ComputedError):
     """The host was read only in part: what is missing from the answer is unknown, not gone."""
 

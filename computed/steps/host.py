@@ -15,6 +15,7 @@ from computed.steps.own_calls import OwnCalls
 if TYPE_CHECKING:
     from oslo_config import cfg
 
+    from computed.clients.compute import ComputeClient
     from computed.clients.compute_task import ComputeTaskClient  # type: ignore[import-not-found]
     from computed.clients.images import ImageService
     from computed.clients.network import NetworkService
@@ -42,6 +43,7 @@ class ComputeHost:
     images: ImageService
     volumes: VolumeService
     placement: PlacementClient
+    computes: ComputeClient
     compute_tasks: ComputeTaskClient
     scheduler: SchedulerClient
     notifier: Notifier

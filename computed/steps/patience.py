@@ -26,11 +26,12 @@ def patiently(
     stopping: threading.Event,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Result:
-    """Call `attempt` until the conductor has answered it, and return what it returns.
+    """Call `attempt` until the conductor (or the bus, for a cast) has answered it; return what it returns.
 
     `attempt(is_repeated)` must be safe to repeat: when the answer to an earlier call was lost, the thing
     may have been done already, which is what `is_repeated` warns of. `what` names it in the log.
-    Raises ConductorUnavailable when the patience is over or the agent stops, and whatever else `attempt`
+    Raises ConductorUnavailable or ComputeUnavailable when the patience is over or the agent stops, and
+    whatever else `attempt`
     raises.
     """
     deadline = time.monotonic() + patience_seconds
@@ -39,7 +40,7 @@ def patiently(
     while True:
         try:
             return attempt(is_repeated)
-        except errors.ConductorUnavailable as error:
+        except (errors.ConductorUnavailable, errors.ComputeUnavailable) as error:
             left = deadline - time.monotonic()
             if left <= 0 or stopping.is_set():
                 raise

@@ -1,4 +1,4 @@
-"""A whole one-host cloud with its agent in this process, and what tests may do to it."""
+"""A whole cloud with its agent, or several, in this process, and what tests may do to it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ from typing import Any
 
 import oslo_messaging as messaging
 from oslo_config import cfg
-from oslo_log import log
-from oslo_messaging.rpc.client import _client_opts
 
 from computed import errors, objects
 from computed.clients.serializer import WireSerializer
 from computed.cmd import wiring
-from computed.conf import register_all
-from computed.context import get_admin_context
 from computed.embedded.cloud import OneHostCloud, settle_defaults
 from computed.embedded.flavors import find_flavor
 from computed.embedded.launch import instance_of_record
 from computed.embedded.new_server import NewServer
 from computed.embedded.servers import user_context
-from computed.periodic.table import TASKS
 from computed.service import Parts, Service
+from computed.steps.host import ComputeHost
+from tests.functional.agent import Agent, make_conf
 
 HOST = "alone"
 PATIENCE_SECONDS = 20.0
@@ -80,15 +77,17 @@ class Trouble:
 
 
 class Rpc:
-    """Sends anything to the agent, as any client would."""
+    """Sends anything to an agent, as any client would; to the first one when no `server` is named."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
 
-    def _client(self, topic: str, version: str, namespace: str | None, fanout: bool, **options: Any) -> Any:
+    def _client(
+        self, topic: str, version: str, namespace: str | None, fanout: bool, server: str, **options: Any
+    ) -> Any:
         target = messaging.Target(topic=topic, version=version, namespace=namespace)
         client = messaging.get_rpc_client(self._transport, target, serializer=WireSerializer(), **options)
-        return client.prepare(fanout=True) if fanout else client.prepare(server=HOST)
+        return client.prepare(fanout=True) if fanout else client.prepare(server=server)
 
     def call(
         self,
@@ -99,10 +98,11 @@ class Rpc:
         version: str = LATEST_VERSION,
         namespace: str | None = None,
         timeout: float = PATIENCE_SECONDS,
+        server: str = HOST,
         **arguments: Any,
     ) -> Any:
         """The result of a method of the agent; raises what it raises."""
-        client = self._client(topic, version, namespace, False, timeout=timeout)
+        client = self._client(topic, version, namespace, False, server, timeout=timeout)
         return client.call(context or user_context(), method, **arguments)
 
     def cast(
@@ -114,10 +114,13 @@ class Rpc:
         version: str = LATEST_VERSION,
         namespace: str | None = None,
         fanout: bool = False,
+        server: str = HOST,
         **arguments: Any,
     ) -> None:
         """Send and forget."""
-        self._client(topic, version, namespace, fanout).cast(context or user_context(), method, **arguments)
+        self._client(topic, version, namespace, fanout, server).cast(
+            context or user_context(), method, **arguments
+        )
 
 
 class Cloud:
@@ -129,16 +132,17 @@ class Cloud:
         """Make the files of a cloud in `directory`, or without a template go on with those that are there."""
         self.directory = directory
         self.executor = executor
-        self.conf = _conf(directory, options)
+        conf = make_conf(directory, PATIENCE_SECONDS, {"host": HOST, **options})
         self.counts = Counts()
         self._closed = False
         self._troubles: list[Trouble] = []
-        places = settle_defaults(self.conf)
+        places = settle_defaults(conf)
         places.make()
         if placement_template is not None:
             shutil.copy(placement_template, places.placement)
         (places.images_dir / "guest.raw").write_bytes(b"\0" * 4096)
-        self.embedded = OneHostCloud(self.conf, places, executor=executor, durable=False)
+        self.embedded = OneHostCloud(conf, places, executor=executor, durable=False)
+        self.agents = {HOST: Agent(self.embedded, conf, executor)}
         self.socket = places.socket
         self.bus = self.embedded.bus
         assert self.bus is not None
@@ -149,50 +153,87 @@ class Cloud:
         self.start_agent()
         self.embedded.start_api()
 
-    # The agent
+    # The agents
+
+    @property
+    def first(self) -> Agent:
+        """The agent that every cloud has."""
+        return self.agents[HOST]
+
+    @property
+    def conf(self) -> cfg.ConfigOpts:
+        """The options of the first agent."""
+        return self.first.conf
+
+    @property
+    def host(self) -> ComputeHost:
+        """What the operations of the first agent use."""
+        return self.first.host
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of the first agent's service."""
+        return self.first.parts
+
+    @property
+    def service(self) -> Service | None:
+        """The service of the first agent, None while it is not running."""
+        return self.first.service
+
+    @service.setter
+    def service(self, service: Service | None) -> None:
+        self.first.service = service
+
+    def add_host(
+        self, name: str = "second", options: dict[str, Any] | None = None, **overrides: Any
+    ) -> Agent:
+        """One more agent on the same conductor, placement, network and bus, with options of its own."""
+        mine = {"host": name, "state_path": str(self.directory / name), **(options or {})}
+        conf = make_conf(self.directory, PATIENCE_SECONDS, mine)
+        settle_defaults(conf)
+        (self.directory / name).mkdir(exist_ok=True)
+        self.agents[name] = agent = Agent(self.embedded, conf, self.executor)
+        agent.start(**overrides)
+        return agent
 
     def start_agent(self, **overrides: Any) -> Service:
-        """Start an agent on what the last one left; `overrides` as for wiring.build_host."""
-        self._transport = self.embedded.make_transport(self.conf)
-        serializer = WireSerializer()
-        wiring.connect_objects(self.conf, self._transport, serializer)
-        parts = {**self.embedded.overrides(), **overrides}
-        self.host = wiring.build_host(self.conf, self._transport, serializer, **parts)
-        self.parts: Parts = wiring.build_parts(self.host, self._transport, serializer, self.executor)
-        self.service: Service | None = Service(self.parts)
-        self.service.start()
-        return self.service
+        """Start the first agent on what the last one left; `overrides` as for wiring.build_host."""
+        self._objects_transport = self.embedded.make_transport(self.conf)
+        wiring.connect_objects(self.conf, self._objects_transport, WireSerializer())
+        return self.first.start(**overrides)
 
     def stop_agent(self) -> bool:
-        """Stop the agent as SIGTERM would; True when everything in flight had finished."""
-        assert self.service is not None
-        service, self.service = self.service, None
-        return service.stop()
+        """Stop the first agent as SIGTERM would; True when everything in flight had finished."""
+        return self.first.stop()
 
     def kill_agent(self) -> None:
-        """Let the agent die as by kill -9, as far as others can tell: from now on it says nothing more."""
-        assert self.service is not None
-        self.bus.disconnect(self._transport)
-        self.parts.runner.stop()
-        self.host.stop_waiting()
-        self.parts.servers.stop_primary()
-        self.parts.servers.stop_alternate()
-        self.service = None
+        """Let the first agent die as by kill -9, as far as others can tell: from now on it says nothing more.
+
+        Objects of all agents in this process go the same way to the conductor, so the others cannot reach
+        it either until the first one, or `reconnect`, opens it again.
+        """
+        self.bus.disconnect(self._objects_transport)
+        self.first.kill()
+
+    def reconnect(self) -> None:
+        """Let the agents that still live reach the conductor again after `kill_agent`."""
+        self._objects_transport = self.embedded.make_transport(self.conf)
+        wiring.connect_objects(self.conf, self._objects_transport, WireSerializer())
 
     def restart_agent(self) -> None:
-        """Stop and start."""
+        """Stop and start the first agent."""
         self.stop_agent()
         self.start_agent()
 
     def run_periodic(self, name: str) -> None:
-        """Run one periodic task now, in this thread."""
-        task = next(task for task in TASKS if task.name == name)
-        task.run(self.host, get_admin_context())
+        """Run one periodic task of the first agent now, in this thread."""
+        self.first.run_periodic(name)
 
     def close(self) -> None:
         """End everything; calling it again changes nothing."""
-        if self.service is not None:
-            self.stop_agent()
+        for agent in self.agents.values():
+            if agent.service is not None:
+                agent.stop()
         if not self._closed:
             self._closed = True
             self.embedded.stop()
@@ -209,7 +250,9 @@ class Cloud:
         wait: bool = True,
         **order: Any,
     ) -> list[str]:
-        """Have servers built through API and scheduler; with `wait` each is ACTIVE. Returns their ids."""
+        """Have servers built through API and scheduler; with `wait` each is ACTIVE. Returns their ids.
+
+        `host` in `order` names the agent that is to build them."""
         image = self.embedded.images.find("guest")
         new = [
             self.embedded.servers.create(
@@ -241,9 +284,20 @@ class Cloud:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the agent has finished everything that it has received or begun by itself."""
-        assert self.host.lanes.wait_idle(PATIENCE_SECONDS), "work on an instance does not end"
-        assert self.parts.manager.inflight.wait_idle(PATIENCE_SECONDS), self.parts.manager.inflight.counts()
+        """Wait until the agents have finished everything that they have received or begun by themselves,
+        and what they have sent each other meanwhile."""
+        agents = [agent for agent in self.agents.values() if hasattr(agent, "host")]
+        if len(agents) == 1:
+            agents[0].wait_idle(PATIENCE_SECONDS)
+            return
+        quiet, end = 0, time.monotonic() + PATIENCE_SECONDS
+        while quiet < 3:
+            assert time.monotonic() < end, "the agents keep each other busy"
+            for agent in agents:
+                agent.wait_idle(PATIENCE_SECONDS)
+            is_quiet = self.bus.is_quiet() and not any(agent.is_busy for agent in agents)
+            quiet = quiet + 1 if is_quiet else 0
+            time.sleep(0.005)
 
     # What is recorded
 
@@ -322,6 +376,16 @@ class Cloud:
         yield self.counts
         self.settle()
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Placement requests inside the block are a test's own."""
+        placement = self.embedded.placement
+        note, placement.on_request = placement.on_request, None
+        try:
+            yield
+        finally:
+            placement.on_request = note
+
     def trouble(
         self,
         objname: str,
@@ -359,27 +423,3 @@ class Cloud:
                     if trouble.met == trouble.last:
                         trouble.done.set()
         return proceed()
-
-
-def _conf(directory: Path, options: dict[str, Any]) -> cfg.ConfigOpts:
-    """Options of one cloud alone: nothing of them shows in those of another, nor in the process-wide ones."""
-    conf = cfg.ConfigOpts()
-    register_all(conf)
-    log.register_options(conf)
-    conf([], project="nova", prog="computed", default_config_files=[], default_config_dirs=[])
-    values = {
-        "host": HOST,
-        "alone.state_dir": str(directory),
-        "alone.network": "bridge",
-        "alone.bridge": "br-test",
-        # Tests run periodic tasks and count: nothing may happen by itself.
-        "periodic_enable": False,
-        "report_interval": 0,
-        "rpc_response_timeout": int(PATIENCE_SECONDS),
-        **options,
-    }
-    conf.register_opts(_client_opts)
-    for name, value in values.items():
-        group, _, option = name.rpartition(".")
-        conf.set_override(option, value, group=group or None)
-    return conf

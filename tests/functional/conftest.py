@@ -52,6 +52,25 @@ def make_cloud(tmp_path: Path, placement_template: Path) -> Iterator[Callable[..
 
 
 @pytest.fixture
+def make_pair(make_cloud: Callable[..., Cloud]) -> Callable[..., Cloud]:
+    """Makes clouds of two hosts: `make_pair(first={"fake.vcpus": 4}, second={...})`, options of each; the
+    hosts are called "alone" and "second"."""
+
+    def make(first: dict[str, Any] | None = None, second: dict[str, Any] | None = None) -> Cloud:
+        cloud = make_cloud(first)
+        cloud.add_host("second", second)
+        return cloud
+
+    return make
+
+
+@pytest.fixture
+def pair(make_pair: Callable[..., Cloud]) -> Cloud:
+    """A cloud of two hosts on the fake driver, with one bridge network and no servers."""
+    return make_pair()
+
+
+@pytest.fixture
 def cloud(make_cloud: Callable[..., Cloud]) -> Cloud:
     """A one-host cloud on the fake driver with one bridge network and no servers."""
     return make_cloud()
