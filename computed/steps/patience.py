@@ -31,8 +31,7 @@ def patiently(
     `attempt(is_repeated)` must be safe to repeat: when the answer to an earlier call was lost, the thing
     may have been done already, which is what `is_repeated` warns of. `what` names it in the log.
     Raises ConductorUnavailable or ComputeUnavailable when the patience is over or the agent stops, and
-    whatever else `attempt`
-    raises.
+    whatever else `attempt` raises.
     """
     deadline = time.monotonic() + patience_seconds
     pause_seconds = 0.5

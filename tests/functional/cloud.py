@@ -12,22 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import oslo_messaging as messaging
-from oslo_config import cfg
 
 from computed import errors, objects
 from computed.clients.serializer import WireSerializer
-from computed.cmd import wiring
 from computed.embedded.cloud import OneHostCloud, settle_defaults
 from computed.embedded.flavors import find_flavor
-from computed.embedded.launch import instance_of_record
 from computed.embedded.new_server import NewServer
 from computed.embedded.servers import user_context
-from computed.service import Parts, Service
-from computed.steps.host import ComputeHost
 from tests.functional.agent import Agent, make_conf
-
-HOST = "alone"
-PATIENCE_SECONDS = 20.0
+from tests.functional.fleet import HOST, PATIENCE_SECONDS, Fleet
+from tests.functional.records import Records
 
 ALT_TOPIC_VERSION = LATEST_VERSION = "6.5"
 
@@ -123,7 +117,7 @@ class Rpc:
         )
 
 
-class Cloud:
+class Cloud(Fleet, Records):
     """The cloud of one test. Give option values as `cloud(host_state_x=1)` or "group.option" in a dict."""
 
     def __init__(
@@ -144,90 +138,14 @@ class Cloud:
         self.embedded = OneHostCloud(conf, places, executor=executor, durable=False)
         self.agents = {HOST: Agent(self.embedded, conf, executor)}
         self.socket = places.socket
+        assert self.embedded.bus is not None
         self.bus = self.embedded.bus
-        assert self.bus is not None
         self.embedded.conductor.intercept = self._intercept
         self.embedded.placement.on_request = self.counts.note_placement
         self.embedded.start_conductor()
         self.rpc = Rpc(self.embedded.transport)
         self.start_agent()
         self.embedded.start_api()
-
-    # The agents
-
-    @property
-    def first(self) -> Agent:
-        """The agent that every cloud has."""
-        return self.agents[HOST]
-
-    @property
-    def conf(self) -> cfg.ConfigOpts:
-        """The options of the first agent."""
-        return self.first.conf
-
-    @property
-    def host(self) -> ComputeHost:
-        """What the operations of the first agent use."""
-        return self.first.host
-
-    @property
-    def parts(self) -> Parts:
-        """The parts of the first agent's service."""
-        return self.first.parts
-
-    @property
-    def service(self) -> Service | None:
-        """The service of the first agent, None while it is not running."""
-        return self.first.service
-
-    @service.setter
-    def service(self, service: Service | None) -> None:
-        self.first.service = service
-
-    def add_host(
-        self, name: str = "second", options: dict[str, Any] | None = None, **overrides: Any
-    ) -> Agent:
-        """One more agent on the same conductor, placement, network and bus, with options of its own."""
-        mine = {"host": name, "state_path": str(self.directory / name), **(options or {})}
-        conf = make_conf(self.directory, PATIENCE_SECONDS, mine)
-        settle_defaults(conf)
-        (self.directory / name).mkdir(exist_ok=True)
-        self.agents[name] = agent = Agent(self.embedded, conf, self.executor)
-        agent.start(**overrides)
-        return agent
-
-    def start_agent(self, **overrides: Any) -> Service:
-        """Start the first agent on what the last one left; `overrides` as for wiring.build_host."""
-        self._objects_transport = self.embedded.make_transport(self.conf)
-        wiring.connect_objects(self.conf, self._objects_transport, WireSerializer())
-        return self.first.start(**overrides)
-
-    def stop_agent(self) -> bool:
-        """Stop the first agent as SIGTERM would; True when everything in flight had finished."""
-        return self.first.stop()
-
-    def kill_agent(self) -> None:
-        """Let the first agent die as by kill -9, as far as others can tell: from now on it says nothing more.
-
-        Objects of all agents in this process go the same way to the conductor, so the others cannot reach
-        it either until the first one, or `reconnect`, opens it again.
-        """
-        self.bus.disconnect(self._objects_transport)
-        self.first.kill()
-
-    def reconnect(self) -> None:
-        """Let the agents that still live reach the conductor again after `kill_agent`."""
-        self._objects_transport = self.embedded.make_transport(self.conf)
-        wiring.connect_objects(self.conf, self._objects_transport, WireSerializer())
-
-    def restart_agent(self) -> None:
-        """Stop and start the first agent."""
-        self.stop_agent()
-        self.start_agent()
-
-    def run_periodic(self, name: str) -> None:
-        """Run one periodic task of the first agent now, in this thread."""
-        self.first.run_periodic(name)
 
     def close(self) -> None:
         """End everything; calling it again changes nothing."""
@@ -298,47 +216,6 @@ class Cloud:
             is_quiet = self.bus.is_quiet() and not any(agent.is_busy for agent in agents)
             quiet = quiet + 1 if is_quiet else 0
             time.sleep(0.005)
-
-    # What is recorded
-
-    def row(self, uuid: str) -> dict[str, Any]:
-        """The record of a server, deleted ones too."""
-        return self.rows("Instance", uuid=uuid)[0]
-
-    def rows(self, kind: str, **keys: Any) -> list[dict[str, Any]]:
-        """Records of a kind, deleted ones too."""
-        with self.embedded.store.transaction() as records:
-            return records.find(kind, read_deleted="yes", **keys)
-
-    def uuids(self) -> list[str]:
-        """Servers that are not deleted."""
-        return [row["uuid"] for row in self.embedded.servers.rows()]
-
-    def instance(self, uuid: str) -> Any:
-        """A server as the object that a caller of the agent sends; read without asking the conductor."""
-        with self.embedded.store.transaction() as records:
-            return objects.Instance.obj_from_primitive(instance_of_record(records, uuid), user_context())
-
-    def set_fields(self, uuid: str, **fields: Any) -> None:
-        """Change the record of a server behind everybody's back."""
-        with self.embedded.store.transaction() as records:
-            row = records.first("Instance", read_deleted="yes", uuid=uuid)
-            assert row is not None
-            records.update("Instance", row, fields)
-
-    def faults(self, uuid: str) -> list[str]:
-        """The messages of a server's faults, oldest first."""
-        return [row["message"] for row in self.rows("InstanceFault", instance_uuid=uuid)]
-
-    def events(self, uuid: str) -> list[tuple[str, str | None]]:
-        """(event, result) of everything that was recorded of a server's actions, oldest first."""
-        actions = [row["id"] for row in self.rows("InstanceAction", instance_uuid=uuid)]
-        return [(row["event"], row["result"]) for row in self.rows("InstanceActionEvent", action_id=actions)]
-
-    def allocations(self, uuid: str) -> dict[str, Any]:
-        """What placement holds for a server: provider → resources; not counted."""
-        answer = self.embedded.scheduler.allocations(user_context(), uuid)
-        return {provider: said["resources"] for provider, said in answer.items()}
 
     # Waiting
 
