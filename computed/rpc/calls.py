@@ -7,7 +7,17 @@ from enum import Flag, auto
 from typing import Final
 
 from computed import errors
-from computed.operations import build, console, destroy, events, host, power, reboot, soft_delete
+from computed.operations import (
+    build,
+    console,
+    destroy,
+    events,
+    host,
+    pause,
+    power,
+    reboot,
+    soft_delete,
+)
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
 
@@ -140,10 +150,10 @@ _ROWS: Final = (
         lock=True,
         expected=_VTPM,
     ),
-    _row("pause_instance", "instance", REVERT | OWN),
-    _row("unpause_instance", "instance", REVERT | OWN),
-    _row("suspend_instance", "instance", REVERT | OWN),
-    _row("resume_instance", "instance", REVERT | OWN),
+    _row("pause_instance", "instance", REVERT | OWN, pause.pause_instance),
+    _row("unpause_instance", "instance", REVERT | OWN, pause.unpause_instance),
+    _row("suspend_instance", "instance", REVERT | OWN, pause.suspend_instance),
+    _row("resume_instance", "instance", REVERT | OWN, pause.resume_instance),
     _row("rescue_instance", "instance rescue_password rescue_image_ref clean_shutdown", REVERT | OWN),
     _row("unrescue_instance", "instance", REVERT | OWN),
     _row("trigger_crash_dump", "instance", EVENT | OWN, expected=_CRASH_DUMP),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
-from computed.states import EDGES, PowerState, VmState
-from computed.steps.announce import announce, announced
+from computed.states import EDGES, Edge, PowerState, TaskState, VmState
+from computed.steps.announce import announce
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
@@ -19,31 +20,42 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+def _begin(kind: str) -> tuple[TaskState | None, Edge]:
+    """Of the two edges on which a reboot begins: the state between them, and both in one save."""
+    pending, started = EDGES[f"reboot_{kind}"], EDGES[f"reboot_{kind}_started"]
+    return pending.task_state, replace(started, expected=pending.expected)
+
+
+_BEGIN: Final = {False: _begin("soft"), True: _begin("hard")}
+
+
 def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> None:
     """Restart the guest.
 
     When that fails and the guest runs all the same, a fault is recorded and the reboot counts as done; when
     it does not run, the instance goes to ERROR and the failure is raised.
     """
-    edge = "reboot_hard" if hard else "reboot_soft"
+    pending, begin = _BEGIN[hard]
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-    # Who is notified of the start hears of the state that the next save brings (contract transcripts).
-    instance.task_state = EDGES[edge].task_state
-    with announced(host, context, instance, "reboot", bdms=bdms):
-        advance(host, instance, edge, power_state=power_state(host, instance))
-        if instance.power_state != PowerState.RUNNING:
-            LOG.warning("Instance %s is rebooted though it does not run", instance.uuid)
-        after = VmState.RESCUED if instance.vm_state == VmState.RESCUED else VmState.ACTIVE
-        try:
-            advance(host, instance, f"{edge}_started")
-            host.driver.reboot(context.elevated(), known_guest(instance, bdms), hard=hard)
-        except Exception as error:
-            _survive(host, context, instance, error, bdms)
-        try:
-            advance(host, instance, "reboot_done", vm_state=after, power_state=power_state(host, instance))
-        except errors.InstanceNotFound:
-            LOG.warning("Instance %s is gone before its reboot ended", instance.uuid)
+    before = power_state(host, instance)
+    # Who is notified of the start hears of a state that no save of ours brings (contract transcripts).
+    was, instance.task_state = instance.task_state, pending
+    announce(host, context, instance, "reboot", "start", bdms=bdms)
+    instance.task_state = was
+    advance(host, instance, begin, power_state=before)
+    if before != PowerState.RUNNING:
+        LOG.warning("Instance %s is rebooted though it does not run", instance.uuid)
+    after = VmState.RESCUED if instance.vm_state == VmState.RESCUED else VmState.ACTIVE
+    try:
+        host.driver.reboot(context.elevated(), known_guest(instance, bdms), hard=hard)
+    except Exception as error:
+        _survive(host, context, instance, error, bdms)
+    try:
+        advance(host, instance, "reboot_done", vm_state=after, power_state=power_state(host, instance))
+    except errors.InstanceNotFound:
+        LOG.warning("Instance %s is gone before its reboot ended", instance.uuid)
+    announce(host, context, instance, "reboot", "end", bdms=bdms)
 
 
 def _survive(host: ComputeHost, context: Any, instance: Any, error: Exception, bdms: Any) -> None:

@@ -33,12 +33,18 @@ def advance(
     ConductorUnavailable.
     """
     step = EDGES[edge] if isinstance(edge, str) else edge
+    was = instance.task_state
     for name, value in changes.items():
         setattr(instance, name, value)
     if step.vm_state is not None:
         instance.vm_state = step.vm_state
     instance.task_state = step.task_state
-    save(host, instance, expected=step.expected, vm_states=vm_states)
+    try:
+        save(host, instance, expected=step.expected, vm_states=vm_states)
+    except Exception:
+        # Whoever cleans up must know which task state the record still has.
+        instance.task_state = was
+        raise
 
 
 def save(

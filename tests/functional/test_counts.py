@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
+from computed.embedded.conductor import actions
+from computed.embedded.conductor.calls import ClassCall
+from computed.embedded.servers import user_context
 from tests.functional.cloud import Cloud
 
 CROWDS = (0, 5, 50)
@@ -74,13 +77,53 @@ def test_power_sync_in_which_nothing_changed(crowded: Cloud) -> None:
     assert counts.placement_requests == 0
 
 
-@pytest.mark.parametrize(("verb", "undo"), [("stop", "start"), ("reboot", None)])
-def test_power_verbs_ask_placement_nothing(crowded: Cloud, verb: str, undo: str | None) -> None:
+@pytest.mark.parametrize(
+    ("verb", "options", "most"),
+    [("stop", {}, 4), ("start", {}, 5), ("reboot", {"hard": True}, 5), ("reboot", {"hard": False}, 5)],
+    ids=["stop", "start", "hard reboot", "soft reboot"],
+)
+def test_power_verbs(crowded: Cloud, verb: str, options: dict[str, bool], most: int) -> None:
     (uuid,) = crowded.boot(1, name="counted")
+    if verb == "start":
+        crowded.verb(uuid, "stop")
+    network = crowded.embedded.network.requests
     with crowded.counting() as counts:
-        crowded.verb(uuid, verb)
-        if undo:
-            crowded.verb(uuid, undo)
+        crowded.verb(uuid, verb, **options)
     assert counts.placement_requests == 0
-    assert counts.conductor_calls <= 12, counts.conductor
+    assert crowded.embedded.network.requests == network
+    assert counts.conductor_calls <= most, counts.conductor
+    crowded.delete(uuid)
+
+
+@pytest.mark.parametrize(
+    ("method", "task", "vm_state", "most"),
+    [
+        ("stop_instance", "powering-off", "active", 4),
+        ("start_instance", "powering-on", "stopped", 5),
+        ("reboot_instance", "rebooting_hard", "active", 5),
+    ],
+)
+def test_power_verbs_on_what_nova_api_sends(
+    crowded: Cloud, method: str, task: str, vm_state: str, most: int
+) -> None:
+    """For a stop and a start it does not send the flavor along."""
+    (uuid,) = crowded.boot(1, name="counted")
+    if vm_state == "stopped":
+        crowded.verb(uuid, "stop")
+    crowded.set_fields(uuid, task_state=task)
+    context = user_context()
+    with crowded.embedded.store.transaction() as records:
+        actions.action_start(ClassCall(context, records), uuid, method)
+    more = {
+        "stop_instance": {"clean_shutdown": True},
+        "reboot_instance": {"block_device_info": None, "reboot_type": "HARD"},
+    }
+    instance = crowded.instance(uuid)
+    if method != "reboot_instance":
+        del instance._obj_flavor
+    with crowded.counting() as counts:
+        crowded.rpc.cast(method, context=context, instance=instance, **more.get(method, {}))
+        crowded.wait_for(uuid, task_state=None)
+    assert counts.conductor["InstanceActionEvent", "event_finish_with_failure"] == 1
+    assert counts.conductor_calls <= most, counts.conductor
     crowded.delete(uuid)

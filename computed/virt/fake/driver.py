@@ -13,6 +13,7 @@ from computed.states import PowerState, VmState
 from computed.virt import capabilities, uptime
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
+from computed.virt.fake.pausing import FakePausing
 from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
 from computed.virt.port import Driver
@@ -27,6 +28,9 @@ LOG = logging.getLogger(__name__)
 _EVENT_NAMES: Mapping[int, str] = {
     PowerState.RUNNING: "EVENT_LIFECYCLE_STARTED",
     PowerState.SHUTDOWN: "EVENT_LIFECYCLE_STOPPED",
+    PowerState.CRASHED: "EVENT_LIFECYCLE_STOPPED",
+    PowerState.PAUSED: "EVENT_LIFECYCLE_PAUSED",
+    PowerState.SUSPENDED: "EVENT_LIFECYCLE_SUSPENDED",
 }
 
 
@@ -84,7 +88,10 @@ class FakeHost(Driver):
         return {"ip": self._conf.my_block_storage_ip, "initiator": "fake", "host": self._conf.host}
 
 
-class FakeDriver(FakeHost):
+class FakeDriver(
+    FakePausing,
+    FakeHost,
+):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""
 
     def __init__(self, conf: cfg.ConfigOpts, variant: Variant = VARIANTS["FakeDriver"]) -> None:
@@ -117,7 +124,7 @@ class FakeDriver(FakeHost):
                 vifs=[vif["id"] for vif in spec.network_info or ()],
             )
             if spec.power_on:
-                _start(guest)
+                guest.boot()
             self._store.add(guest)
 
     def destroy(self, context: Any, spec: GuestSpec, *, destroy_disks: bool = True) -> None:
@@ -141,7 +148,7 @@ class FakeDriver(FakeHost):
         instance = spec.instance
         with self._orders.around("power_on", instance), self._store.changing(instance.uuid) as guest:
             if guest.power_state != PowerState.RUNNING:
-                _start(guest)
+                guest.boot()
 
     def power_off(self, instance: Any, *, timeout_seconds: int = 0, retry_seconds: int = 0) -> None:
         with self._orders.around("power_off", instance), self._store.changing(instance.uuid) as guest:
@@ -155,7 +162,7 @@ class FakeDriver(FakeHost):
                 self.spawn(context, spec)
                 return
             with self._store.changing(spec.instance.uuid) as guest:
-                _start(guest)
+                guest.boot()
 
     def delete_instance_files(self, instance: Any) -> bool:
         with self._orders.around("delete_instance_files", instance):
@@ -192,18 +199,12 @@ class FakeDriver(FakeHost):
     def change_by_itself(self, uuid: str, power_state: int) -> None:
         """Let a guest change its power state as if from inside, and tell whoever listens to events."""
         with self._store.changing(uuid) as guest:
-            guest.power_state = power_state
+            was, guest.power_state = guest.power_state, power_state
         name = _EVENT_NAMES.get(power_state)
+        if power_state == PowerState.RUNNING and was == PowerState.PAUSED:
+            name = "EVENT_LIFECYCLE_RESUMED"
         if name is not None and self._on_event is not None:
             self._on_event(LifecycleEvent(uuid, name, power_state, time.time()))
-
-
-def _start(guest: FakeGuest) -> None:
-    guest.power_state = PowerState.RUNNING
-    guest.boots += 1
-    guest.say(f"FAKE GUEST {guest.name} {guest.uuid}")
-    guest.say(f"BOOT {guest.boots}")
-    guest.say("READY")
 
 
 def _state(guest: FakeGuest) -> GuestState:

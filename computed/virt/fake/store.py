@@ -35,6 +35,14 @@ class FakeGuest:
         """Write a line on the console; the oldest lines are forgotten."""
         self.console = [*self.console, line][-CONSOLE_LINES_KEPT:]
 
+    def boot(self) -> None:
+        """Start from the beginning."""
+        self.power_state = PowerState.RUNNING
+        self.boots += 1
+        self.say(f"FAKE GUEST {self.name} {self.uuid}")
+        self.say(f"BOOT {self.boots}")
+        self.say("READY")
+
 
 class GuestStore:
     """Guests by uuid, one file each, so that a change costs the same however many there are.

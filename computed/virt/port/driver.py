@@ -7,10 +7,16 @@ from typing import Any
 
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
+from computed.virt.port.pausing import PausePort
 
 
-class Driver(HostPort, LifecyclePort, StatePort):
-    """One hypervisor. Later verbs add their own small ports beside these (snapshots, migration, consoles)."""
+class Driver(
+    HostPort,
+    LifecyclePort,
+    StatePort,
+    PausePort,
+):
+    """One hypervisor: every concern has a port of its own."""
 
     vif_plug_events = False
     """Whether `spawn` plugs interfaces whose plugging neutron reports (a build then waits for it)."""

@@ -1,0 +1,62 @@
+"""Halting a server and letting it go on: in the host's memory (pause) or with it put away (suspend)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import objects
+from computed.states import VmState
+from computed.steps.announce import announced
+from computed.steps.erring import erring
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.power import power_state
+from computed.steps.records import advance
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+_BEFORE_SUSPEND: Final = "old_vm_state"
+"""The key of the system metadata that stock writes too: a suspended instance may be resumed by either."""
+
+
+def pause_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
+    """Halt the guest; it stays in the host's memory."""
+    with announced(host, context.elevated(), instance, "pause"):
+        host.driver.pause(instance)
+        advance(host, instance, "pause", power_state=power_state(host, instance))
+
+
+def unpause_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
+    """Let a paused guest go on."""
+    with announced(host, context.elevated(), instance, "unpause"):
+        host.driver.unpause(instance)
+        advance(host, instance, "unpause", power_state=power_state(host, instance))
+
+
+def suspend_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
+    """Write the guest's memory to disk and halt it; what the server was before is remembered.
+
+    A driver that fails leaves the server in ERROR, unless it says that nothing has happened.
+    """
+    instance.load("system_metadata")
+    before = instance.vm_state
+    with announced(host, context.elevated(), instance, "suspend"):
+        with erring(host, instance, back_to=before):
+            host.driver.suspend(context.elevated(), instance)
+        instance.system_metadata[_BEFORE_SUSPEND] = before
+        advance(host, instance, "suspend", power_state=power_state(host, instance))
+
+
+def resume_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
+    """Let a suspended guest go on: the server is again what it was before.
+
+    A driver that fails leaves the server in ERROR, unless it says that nothing has happened.
+    """
+    instance.load(*PARTS)
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    with announced(host, context.elevated(), instance, "resume", bdms=bdms):
+        with erring(host, instance, back_to=instance.vm_state):
+            host.driver.resume(context.elevated(), known_guest(instance, bdms))
+        vm_state = instance.system_metadata.pop(_BEFORE_SUSPEND, str(VmState.ACTIVE))
+        advance(host, instance, "resume", vm_state=vm_state, power_state=power_state(host, instance))
