@@ -39,5 +39,57 @@ class NetworkService(Protocol):
     def network_info(self, context: Any, instance: Any) -> Any:
         """The current NetworkInfo of an instance as the service has it, in the order of the info cache."""
 
-    def bind_to_host(self, context: Any, instance: Any, *, host: str) -> None:
-        """Set host, profile and device owner on all ports of the instance (before a spawn on a new host)."""
+    def bind_to_host(
+        self,
+        context: Any,
+        instance: Any,
+        *,
+        host: str,
+        migration: Any = None,
+        providers: Mapping[str, Sequence[str]] | None = None,
+    ) -> Any:
+        """Set host, profile and device owner on all ports of the instance that are bound elsewhere, and
+        return the NetworkInfo as it is then (before a guest is made on a new host).
+
+        With a `migration` that is a live one the profiles are left as they are. `providers` as for
+        `allocate`; None leaves what the ports have. Raises PortBindingFailed, PortUpdateFailed."""
+
+    # Moves with two bindings. Those that take no ports of their own look at the instance's info cache.
+
+    def supports_multiple_bindings(self, context: Any) -> bool:
+        """Whether a port may be bound to a second host beforehand; remembered."""
+
+    def create_bindings(
+        self, context: Any, instance: Any, *, host: str, vifs: Sequence[Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Bind the ports of `vifs` (None: all) to `host` too, inactively; port id → binding (keys host,
+        vnic_type, profile, vif_type, vif_details, status). All or none; what is there already is taken.
+        Raises PortBindingFailed."""
+
+    def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
+        """Switch the ports to their bindings to `host`; those that have none stay (`bind_to_host` will see
+        to them). Raises PortBindingActivationFailed."""
+
+    def delete_bindings(self, context: Any, instance: Any, *, host: str) -> None:
+        """Delete the bindings to `host`, be there any or not. Not for a port's only binding: `unbind` is.
+        Raises PortBindingDeletionFailed."""
+
+    def mark_migrating(self, context: Any, instance: Any, *, host: str) -> None:
+        """Tell the network that the ports are about to move to `host` (it prepares routers there)."""
+
+    def unmark_migrating(self, context: Any, instance: Any) -> None:
+        """The move told by `mark_migrating` does not happen."""
+
+    # One interface, one address (to attach: `allocate` with a request of its own)
+
+    def detach_port(self, context: Any, instance: Any, port_id: str) -> dict[str, Any]:
+        """Delete the port if it was made for the instance, else release it; idempotent. Returns what
+        placement holds for it: provider uuid → {"resources": {class: amount}}, mostly {}."""
+
+    def add_fixed_ip(self, context: Any, instance: Any, network_id: str) -> Any:
+        """One more address on the instance's port in that network; returns the new NetworkInfo.
+        Raises NetworkNotFoundForInstance."""
+
+    def remove_fixed_ip(self, context: Any, instance: Any, address: str) -> Any:
+        """Take an address of the instance away; returns the new NetworkInfo.
+        Raises FixedIpNotFoundForInstance."""

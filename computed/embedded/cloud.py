@@ -18,12 +18,14 @@ from computed.embedded.conductor.endpoint import ConductorEndpoint
 from computed.embedded.conductor.server import ConductorServer, PingEndpoint
 from computed.embedded.images import ImageDirectory
 from computed.embedded.launch import ComputeCalls, Launcher
-from computed.embedded.network import BridgeNetwork, NoNetwork, Subnet
+from computed.embedded.network import BridgeNetwork
+from computed.embedded.no_network import NoNetwork
 from computed.embedded.placement_app import placement_adapter, start_placement
 from computed.embedded.places import Places
 from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.servers import Servers
 from computed.embedded.store import Store
+from computed.embedded.subnet import Subnet
 from computed.embedded.tasks import ComputeTaskEndpoint
 from computed.embedded.volumes import EmbeddedVolumes
 from computed.notifications.notifier import Notifier

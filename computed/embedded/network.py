@@ -1,116 +1,35 @@
-"""Networks of the one-host cloud: none at all, or one Linux bridge with addresses of our own giving."""
+"""The network of the one-host cloud: one Linux bridge with addresses of our own giving."""
 
 from __future__ import annotations
 
-import ipaddress
-import secrets
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from computed import errors
+from computed.embedded import ports
 from computed.embedded.store import DuplicateKey, Fields, Records, Store
+from computed.embedded.subnet import Subnet
 from computed.objects.network_model import NetworkInfo
-
-if TYPE_CHECKING:
-    from oslo_config import cfg
-
-_NAMESPACE = uuid.UUID("7d2a9c56-43f1-4f0a-8f7b-52f1c0c9a0de")
-_MAC_PREFIX = "fa:16:3e"
-_NIC_NAME_LEN = 14
-
-
-class NoNetwork:
-    """Implements clients.network.NetworkService: no server has an interface."""
-
-    def allocate(
-        self,
-        context: Any,
-        instance: Any,
-        *,
-        host: str,
-        requested: Any,
-        security_groups: Sequence[str],
-        providers: Mapping[str, Sequence[str]] | None = None,
-    ) -> NetworkInfo:
-        """No interface; raises NetworkNotFound, PortNotFound for a request of a certain one."""
-        for request in requested or ():
-            if request.port_id:
-                raise errors.PortNotFound(port_id=request.port_id)
-            if request.network_id not in (None, "auto", "none"):
-                raise errors.NetworkNotFound(network_id=request.network_id)
-        return NetworkInfo()
-
-    def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
-        """Nothing to give back."""
-
-    def unbind(self, context: Any, instance: Any) -> None:
-        """Nothing is bound."""
-
-    def network_info(self, context: Any, instance: Any) -> NetworkInfo:
-        """No interface."""
-        return NetworkInfo()
-
-    def bind_to_host(self, context: Any, instance: Any, *, host: str) -> None:
-        """Nothing to bind."""
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """The addresses of the bridge: `cidr` without its first, last and the gateway's are for servers."""
-
-    bridge: str
-    cidr: ipaddress.IPv4Network | ipaddress.IPv6Network
-    gateway: ipaddress.IPv4Address | ipaddress.IPv6Address
-    dns: tuple[str, ...]
-    mtu: int
-
-    @classmethod
-    def of(cls, conf: cfg.ConfigOpts) -> Subnet:
-        """As section [alone] says; raises ConfigError that names the option."""
-        options = conf.alone
-        try:
-            cidr = ipaddress.ip_network(options.cidr)
-        except ValueError as exc:
-            raise errors.ConfigError(f"[alone] cidr = {options.cidr} is no network: {exc}") from exc
-        if cidr.num_addresses < 4:
-            raise errors.ConfigError(f"[alone] cidr = {options.cidr} has no address for a server")
-        try:
-            gateway = ipaddress.ip_address(options.gateway) if options.gateway else cidr[1]
-        except ValueError as exc:
-            raise errors.ConfigError(f"[alone] gateway = {options.gateway} is no address") from exc
-        if gateway not in cidr:
-            raise errors.ConfigError(f"[alone] gateway = {options.gateway} is not in cidr = {options.cidr}")
-        return cls(options.bridge, cidr, gateway, tuple(options.dns), options.mtu)
-
-    @property
-    def network_id(self) -> str:
-        """The id of the one network; the same as long as bridge and addresses are."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.bridge} {self.cidr}"))
-
-    def addresses(self) -> Iterator[str]:
-        """Every address that a server may have, lowest first."""
-        return (str(address) for address in self.cidr.hosts() if address != self.gateway)
-
-    def admits(self, address: str) -> bool:
-        """Whether a server may have this address."""
-        wanted = ipaddress.ip_address(address)
-        outer = (self.cidr.network_address, self.cidr.broadcast_address, self.gateway)
-        return wanted in self.cidr and wanted not in outer
 
 
 class BridgeNetwork:
     """Implements clients.network.NetworkService on one Linux bridge.
 
-    Ports are records of the store, so that addresses stay given after a restart. `requests` counts what
-    was asked of this network, for those who compare it with neutron.
+    Ports are records of the store, so that addresses stay given after a restart; hosts that share the
+    store share the network. `requests` counts what was asked of this network, for those who compare it
+    with neutron. What stands in a port record: see embedded/ports.py.
     """
 
     def __init__(self, store: Store, subnet: Subnet) -> None:
         self._store = store
         self._subnet = subnet
         self.requests = 0
+
+    def create_port(self, address: str | None = None) -> str:
+        """Make a port as a user would, who then has a server made with it or attaches it; returns its id."""
+        with self._store.transaction() as records:
+            return str(self._insert(records, address, given=True)["uuid"])
 
     def allocate(
         self,
@@ -124,38 +43,142 @@ class BridgeNetwork:
     ) -> NetworkInfo:
         """One port for each request, or one when nothing is requested; all or none.
 
-        Raises NetworkNotFound, PortNotFound, NoMoreFixedIps, FixedIpAlreadyInUse, and
+        Raises NetworkNotFound, PortNotFound, PortInUse, NoMoreFixedIps, FixedIpAlreadyInUse, and
         FixedIpNotFoundForAddress for an address that the network does not have.
         """
-        wanted = [self._address_wanted(request) for request in requested or ()] or [None]
+        taken: dict[str, Any] = {"instance_uuid": instance.uuid, "host": host}
         with self._records() as records:
-            for address in wanted:
-                self._insert(records, instance.uuid, address)
-            return self._info(records, instance.uuid)
+            taking = [
+                records.update("Port", self._unused_port(records, str(request.port_id)), taken)
+                if request is not None and request.port_id
+                else self._insert(records, self._address_wanted(request), **taken)
+                for request in requested or (None,)
+            ]
+            return ports.describe(self._subnet, taking)
 
     def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
-        """Take the instance's ports away; their addresses are free again."""
+        """Take the instance's ports away; their addresses are free again, those of given ports stay."""
         with self._records() as records:
-            records.purge("Port", instance_uuid=instance.uuid)
+            for port in records.find("Port", instance_uuid=instance.uuid):
+                ports.free(records, port)
 
-    def unbind(self, context: Any, instance: Any) -> None:
-        """Nothing to do: there is no other host to bind to."""
+    def detach_port(self, context: Any, instance: Any, port_id: str) -> dict[str, Any]:
+        """Take one port away; nothing of it is in placement."""
+        with self._records() as records:
+            for port in records.find("Port", instance_uuid=instance.uuid, uuid=port_id):
+                ports.free(records, port)
+        return {}
 
     def network_info(self, context: Any, instance: Any) -> NetworkInfo:
-        """The instance's interfaces, oldest first."""
+        """The instance's interfaces, in the order of the info cache, then the others, oldest first."""
         with self._records() as records:
-            return self._info(records, instance.uuid)
+            return self._info(records, instance)
 
-    def bind_to_host(self, context: Any, instance: Any, *, host: str) -> None:
-        """Nothing to do: ports are on this host."""
+    # Where the ports are bound
+
+    def unbind(self, context: Any, instance: Any) -> None:
+        """The ports are on no host."""
+        self._update(instance, lambda port: {"host": None, "inactive_hosts": []})
+
+    def bind_to_host(
+        self,
+        context: Any,
+        instance: Any,
+        *,
+        host: str,
+        migration: Any = None,
+        providers: Mapping[str, Sequence[str]] | None = None,
+    ) -> NetworkInfo:
+        """Every port is on `host`, which stands alone unless other bindings were asked for."""
+        self._update(instance, lambda port: ports.bound(port, host))
+        with self._store.transaction() as records:
+            return self._info(records, instance)
+
+    def supports_multiple_bindings(self, context: Any) -> bool:
+        """Ports may be bound to another host beforehand."""
+        return True
+
+    def create_bindings(
+        self, context: Any, instance: Any, *, host: str, vifs: Sequence[Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """An inactive binding to `host` for the ports that have none there."""
+        wanted = None if vifs is None else {vif["id"] for vif in vifs}
+        there = self._update(
+            instance,
+            lambda port: (
+                {}
+                if ports.has_binding(port, host)
+                else {"inactive_hosts": [*port.get("inactive_hosts", ()), host]}
+            ),
+            only=wanted,
+        )
+        return {port["uuid"]: ports.binding(port, host) for port in there}
+
+    def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
+        """Switch the ports that have a binding to `host` to it; where they were stays as inactive."""
+        self._update(instance, lambda port: ports.bound(port, host) if ports.has_binding(port, host) else {})
+
+    def delete_bindings(self, context: Any, instance: Any, *, host: str) -> None:
+        """Forget the bindings to `host`."""
+        self._update(instance, lambda port: ports.unbound(port, host))
+
+    def mark_migrating(self, context: Any, instance: Any, *, host: str) -> None:
+        """Write the destination into the profiles, as neutron's are."""
+        self._update(
+            instance, lambda port: {} if port.get("host") == host else {"profile": {"migrating_to": host}}
+        )
+
+    def unmark_migrating(self, context: Any, instance: Any) -> None:
+        """Take it out again."""
+        self._update(instance, lambda port: {"profile": {}})
+
+    # Addresses
+
+    def add_fixed_ip(self, context: Any, instance: Any, network_id: str) -> NetworkInfo:
+        """One more address for the oldest port; raises NetworkNotFoundForInstance, NoMoreFixedIps."""
+        with self._records() as records:
+            port = records.first("Port", instance_uuid=instance.uuid)
+            if port is None or network_id not in (self._subnet.network_id, self._subnet.bridge):
+                raise errors.NetworkNotFoundForInstance(instance_id=instance.uuid)
+            more = [*port.get("more_addresses", ()), self._free_address(records, None)]
+            records.update("Port", port, {"more_addresses": more})
+            return self._info(records, instance)
+
+    def remove_fixed_ip(self, context: Any, instance: Any, address: str) -> NetworkInfo:
+        """Take an address away; raises FixedIpNotFoundForInstance."""
+        with self._records() as records:
+            for port in records.find("Port", instance_uuid=instance.uuid):
+                if address in ports.addresses(port):
+                    records.update("Port", port, ports.without_address(port, address))
+                    return self._info(records, instance)
+        raise errors.FixedIpNotFoundForInstance(instance_uuid=instance.uuid, ip=address)
 
     def _records(self) -> Any:
         self.requests += 1
         return self._store.transaction()
 
+    def _update(
+        self, instance: Any, changes: Callable[[Fields], Fields], only: set[str] | None = None
+    ) -> list[Fields]:
+        """`changes` of every port of the instance, or of those `only`; returns them as they are then."""
+        with self._records() as records:
+            return [
+                records.update("Port", port, changes(port))
+                for port in records.find("Port", instance_uuid=instance.uuid)
+                if only is None or port["uuid"] in only
+            ]
+
+    def _unused_port(self, records: Records, port_id: str) -> Fields:
+        port = records.first("Port", uuid=port_id)
+        if port is None:
+            raise errors.PortNotFound(port_id=port_id)
+        if port["instance_uuid"]:
+            raise errors.PortInUse(port_id=port_id)
+        return port
+
     def _address_wanted(self, request: Any) -> str | None:
-        if request.port_id:
-            raise errors.PortNotFound(port_id=request.port_id)
+        if request is None:
+            return None
         if request.network_id not in (None, "auto", self._subnet.network_id, self._subnet.bridge):
             raise errors.NetworkNotFound(network_id=request.network_id)
         if request.address is None:
@@ -164,67 +187,37 @@ class BridgeNetwork:
             raise errors.FixedIpNotFoundForAddress(address=str(request.address))
         return str(request.address)
 
-    def _insert(self, records: Records, instance_uuid: str, address: str | None) -> None:
-        ports = records.find("Port")
-        taken = {port["address"]: port["instance_uuid"] for port in ports}
-        if address in taken:
-            raise errors.FixedIpAlreadyInUse(address=address, instance_uuid=taken[address])
-        if address is None:
-            address = next((free for free in self._subnet.addresses() if free not in taken), None)
-        if address is None:
+    def _free_address(self, records: Records, wanted: str | None) -> str:
+        taken = {address: port for port in records.find("Port") for address in ports.addresses(port)}
+        if wanted in taken:
+            raise errors.FixedIpAlreadyInUse(address=wanted, instance_uuid=taken[wanted]["instance_uuid"])
+        if wanted is None:
+            wanted = next((free for free in self._subnet.addresses() if free not in taken), None)
+        if wanted is None:
             raise errors.NoMoreFixedIps(net=self._subnet.network_id)
-        port = {"uuid": str(uuid.uuid4()), "instance_uuid": instance_uuid, "address": address}
+        return wanted
+
+    def _insert(self, records: Records, address: str | None, **fields: Any) -> Fields:
+        port = {
+            "uuid": str(uuid.uuid4()),
+            "instance_uuid": None,
+            "address": self._free_address(records, address),
+            **fields,
+        }
         while True:
             try:
-                records.insert("Port", {**port, "mac": _new_mac()})
+                return records.insert("Port", {**port, "mac": ports.new_mac()})
             except DuplicateKey:
                 continue
-            return
 
-    def _info(self, records: Records, instance_uuid: str) -> NetworkInfo:
-        ports = records.find("Port", instance_uuid=instance_uuid)
-        return NetworkInfo.hydrate([self._vif(port) for port in ports])
-
-    def _vif(self, port: Fields) -> dict[str, Any]:
-        return {
-            "id": port["uuid"],
-            "address": port["mac"],
-            "network": self._network(port["address"]),
-            "type": "bridge",
-            "details": {"port_filter": False},
-            "devname": f"tap{port['uuid']}"[:_NIC_NAME_LEN],
-            "active": True,
-            "vnic_type": "normal",
-            "profile": {},
-            "preserve_on_delete": False,
-            "delegate_create": True,
-        }
-
-    def _network(self, address: str) -> dict[str, Any]:
-        subnet = self._subnet
-        version = subnet.cidr.version
-
-        def ip(text: str, kind: str) -> dict[str, Any]:
-            return {"address": text, "type": kind, "version": version, "meta": {}}
-
-        return {
-            "id": subnet.network_id,
-            "bridge": subnet.bridge,
-            "label": subnet.bridge,
-            "subnets": [
-                {
-                    "cidr": str(subnet.cidr),
-                    "dns": [ip(server, "dns") for server in subnet.dns],
-                    "gateway": ip(str(subnet.gateway), "gateway"),
-                    "ips": [{**ip(address, "fixed"), "floating_ips": []}],
-                    "routes": [],
-                    "version": version,
-                    "meta": {},
-                }
-            ],
-            "meta": {"injected": False, "mtu": subnet.mtu, "tunneled": False, "physical_network": None},
-        }
+    def _info(self, records: Records, instance: Any) -> NetworkInfo:
+        there = records.find("Port", instance_uuid=instance.uuid)
+        place = {vif["id"]: number for number, vif in enumerate(_cached(instance))}
+        return ports.describe(self._subnet, sorted(there, key=lambda p: place.get(p["uuid"], len(place))))
 
 
-def _new_mac() -> str:
-    return ":".join([_MAC_PREFIX, *(f"{secrets.randbelow(256):02x}" for _ in range(3))])
+def _cached(instance: Any) -> Sequence[Any]:
+    """The interfaces in the info cache that came with the instance; nothing is fetched for it."""
+    if not instance.obj_attr_is_set("info_cache") or instance.info_cache is None:
+        return ()
+    return instance.info_cache.network_info or ()

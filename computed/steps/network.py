@@ -49,9 +49,10 @@ def allocate(host: ComputeHost, context: Any, order: BuildOrder, undo: UndoStack
         return NetworkInfo()
     if instance.system_metadata.pop("network_allocated", "False") == "True":
         # An earlier host of this build left the ports bound to it.
-        host.network.bind_to_host(context, instance, host=host.name)
+        providers = providers_of(order.request_spec)
+        network_info = host.network.bind_to_host(context, instance, host=host.name, providers=providers)
         undo.push("give the ports back", lambda: deallocate(host, context, instance, requested=requested))
-        return host.network.network_info(context, instance)
+        return network_info
     network_info = _allocate(host, context, order)
     undo.push("give the ports back", lambda: give_back(host, context, instance, requested))
     for vif, tag in zip(network_info, _tags(requested, len(network_info)), strict=True):

@@ -17,6 +17,8 @@ LOG = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 
+MIGRATING_TO = "migrating_to"
+"""The key of a binding profile that says where the port is about to go."""
 UNBOUND_TYPES = frozenset({"unbound", "binding_failed"})
 _DEVICE_KEYS = (
     "allocation",
@@ -168,22 +170,61 @@ def unbind(admin: NeutronRest, port: Record, host: str) -> None:
         _update_if_there(admin, port["id"], {"binding:host_id": ""})
 
 
-def rebind(admin: NeutronRest, port: Record, owner: str, host: str) -> bool:
-    """Bind a port of an instance that now lives on `host`; False when it is bound there already.
+def rebinding(
+    port: Record, owner: str, host: str, providers: Mapping[str, Sequence[str]] | None
+) -> dict[str, Any]:
+    """What an update must say for the port of an instance that now lives on `host`; {} when nothing.
+
+    With `providers` (None: nothing is known of them) the profile names who serves the port's resource
+    request; raises PortUpdateFailed when nobody does.
+    """
+    body: dict[str, Any] = {}
+    if port.get("binding:host_id") != host or port.get("binding:vif_type") in UNBOUND_TYPES:
+        body = {"binding:host_id": host, "device_owner": owner}
+    profile = info.binding_profile(port)
+    if providers is not None and has_resource_request(port):
+        profile = profile_with_allocation(port, providers)
+    if body:
+        profile.pop(MIGRATING_TO, None)
+    if profile != info.binding_profile(port):
+        body["binding:profile"] = profile
+    return body
+
+
+def rebind(admin: NeutronRest, port: Record, host: str, body: dict[str, Any]) -> Record:
+    """Do what `rebinding` found; returns the port as it is then.
 
     Raises PortBindingFailed, and what `NeutronRest.update_port` raises.
     """
     if "binding:vif_type" not in port:
         # Its last binding was deleted, as stock does before a reschedule; updates would find no port.
-        if admin.create_binding(port["id"], host).get("vif_type") == "binding_failed":
-            raise errors.PortBindingFailed(port_id=port["id"])
-        return True
-    if port.get("binding:host_id") == host and port.get("binding:vif_type") not in UNBOUND_TYPES:
-        return False
-    body: dict[str, Any] = {"binding:host_id": host, "device_owner": owner}
-    profile = info.binding_profile(port)
-    if profile.pop("migrating_to", None):
-        body["binding:profile"] = profile
-    if admin.update_port(port["id"], body).get("binding:vif_type") == "binding_failed":
+        profile = body.get("binding:profile", info.binding_profile(port))
+        bound = bound_as(port, admin.create_binding(port["id"], {"host": host, "profile": profile}))
+    else:
+        bound = admin.update_port(port["id"], body) if body else port
+    if bound.get("binding:vif_type") == "binding_failed":
         raise errors.PortBindingFailed(port_id=port["id"])
-    return True
+    return bound
+
+
+def bound_as(port: Record, binding: Record) -> Record:
+    """`port` as it shows once `binding`, as the binding API tells it, is its active one."""
+    told = {f"binding:{key}": binding[key] for key in ("vif_type", "vif_details", "vnic_type", "profile")}
+    return {**port, **told, "binding:host_id": binding["host"]}
+
+
+def create_binding(admin: NeutronRest, vif: Record, host: str) -> dict[str, Any]:
+    """An inactive binding of an interface's port to `host`, made or found there.
+
+    Raises PortBindingFailed when no mechanism could bind it.
+    """
+    wanted = {"host": host, "vnic_type": vif["vnic_type"], "profile": dict(vif["profile"] or {})}
+    try:
+        binding = admin.create_binding(vif["id"], wanted)
+    except errors.NetworkRequestRefused as error:
+        if error.status != 409:
+            raise
+        binding = admin.show_binding(vif["id"], host)
+    if binding.get("vif_type") == "binding_failed":
+        raise errors.PortBindingFailed(port_id=vif["id"])
+    return binding

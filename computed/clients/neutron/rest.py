@@ -64,12 +64,35 @@ class NeutronRest:
         updated: Json = self._request("PUT", f"ports/{port_id}", about, body={"port": port})["port"]
         return updated
 
-    def create_binding(self, port_id: str, host: str) -> Json:
-        """POST a binding to `host` for a port that has none; returns the binding."""
+    def create_binding(self, port_id: str, binding: Json) -> Json:
+        """POST a binding (`host`, `vnic_type`, `profile`); returns it, inactive if another is not."""
         about = About("bind a port", port_id=port_id)
-        binding = {"binding": {"host": host}}
-        made: Json = self._request("POST", f"ports/{port_id}/bindings", about, body=binding)["binding"]
+        path = f"ports/{port_id}/bindings"
+        made: Json = self._request("POST", path, about, body={"binding": binding})["binding"]
         return made
+
+    def show_binding(self, port_id: str, host: str) -> Json:
+        """The binding of a port to `host`."""
+        about = About("show the binding of a port", port_id=port_id)
+        found: Json = self._request("GET", f"ports/{port_id}/bindings/{host}", about)["binding"]
+        return found
+
+    def activate_binding(self, port_id: str, host: str) -> None:
+        """Make the binding to `host` the active one, and what was active inactive."""
+        about = About("activate the binding of a port", port_id=port_id)
+        self._request("PUT", f"ports/{port_id}/bindings/{host}/activate", about)
+
+    def delete_binding(self, port_id: str, host: str) -> None:
+        """DELETE a binding; one that is gone already, or whose port is, is as good as deleted."""
+        about = About("delete the binding of a port", port_id=port_id)
+        try:
+            self._request("DELETE", f"ports/{port_id}/bindings/{host}", about)
+        except errors.PortNotFound:
+            LOG.debug("Port %s is gone with its binding to %s", port_id, host)
+        except errors.NetworkRequestRefused as error:
+            if error.status != 404:
+                raise
+            LOG.debug("Port %s has no binding to %s", port_id, host)
 
     def delete_port(self, port_id: str) -> None:
         """DELETE a port; one that is gone already is as good as deleted."""

@@ -95,9 +95,10 @@ class PortNetwork:
         self._step("network_info")
         return self._info(self.of(instance.uuid))
 
-    def bind_to_host(self, context, instance, *, host):
+    def bind_to_host(self, context, instance, *, host, migration=None, providers=None):
         for port in self.of(instance.uuid):
             port["host"] = host
+        return self._info(self.of(instance.uuid))
 
 
 class Notices:

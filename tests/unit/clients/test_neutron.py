@@ -43,7 +43,6 @@ def test_allocation_asks_and_answers_as_recorded(replay, name):
         ("network_info_two", "network_info", {}),
         ("network_info_floating", "network_info", {}),
         ("unbind", "unbind", {}),
-        ("bind_to_host", "bind_to_host", {"host": "netprobe"}),
         ("deallocate_made", "deallocate", {}),
         ("deallocate_again", "deallocate", {}),
         ("deallocate_given", "deallocate", {}),
