@@ -241,6 +241,13 @@ REBUILDING_STATES: Final = (
     TaskState.REBUILD_BLOCK_DEVICE_MAPPING,
     TaskState.REBUILD_SPAWNING,
 )
+IMAGING_STATES: Final = (
+    TaskState.IMAGE_SNAPSHOT_PENDING,
+    TaskState.IMAGE_SNAPSHOT,
+    TaskState.IMAGE_BACKUP,
+    TaskState.IMAGE_PENDING_UPLOAD,
+    TaskState.IMAGE_UPLOADING,
+)
 DELETING_STATES: Final = (TaskState.DELETING, TaskState.SOFT_DELETING)
 
 # Power states of a guest that does not run.
@@ -335,6 +342,9 @@ EDGES: Final[Mapping[str, Edge]] = {
     "snapshot": Edge((TaskState.IMAGE_SNAPSHOT_PENDING,), TaskState.IMAGE_SNAPSHOT),
     "snapshot_pending_upload": Edge((TaskState.IMAGE_SNAPSHOT,), TaskState.IMAGE_PENDING_UPLOAD),
     "snapshot_uploading": Edge((TaskState.IMAGE_PENDING_UPLOAD,), TaskState.IMAGE_UPLOADING),
+    # The fake driver has nothing to prepare.
+    "snapshot_uploading_at_once": Edge((TaskState.IMAGE_SNAPSHOT,), TaskState.IMAGE_UPLOADING),
+    "backup_uploading_at_once": Edge((TaskState.IMAGE_BACKUP,), TaskState.IMAGE_UPLOADING),
     # A driver that uploads straight from storage and cannot after all starts over.
     "snapshot_upload_again": Edge((TaskState.IMAGE_UPLOADING,), TaskState.IMAGE_PENDING_UPLOAD),
     "snapshot_done": Edge((TaskState.IMAGE_UPLOADING,), None),

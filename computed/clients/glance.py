@@ -6,9 +6,10 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from computed import errors
 
@@ -21,6 +22,8 @@ CHUNK_BYTES = 1 << 20
 _RETRY_PAUSE_SECONDS = 1.0
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _ACTIVE = "active"
+_PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+"""Glance's patches since this one replace with `add` what is there already."""
 
 # Glance's image schema, base properties (read from glance 33); everything else is a property of the user's.
 _BASE = frozenset(
@@ -94,13 +97,64 @@ class GlanceImages:
         """Remove one image. Raises what `show` raises."""
         self._ask(context, image_id, f"/v2/images/{image_id}", method="DELETE")
 
+    def search(self, context: Any, properties: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Metadata of the images that have all these properties, newest first; one request a page.
+
+        Raises what `show` raises.
+        """
+        found: list[dict[str, Any]] = []
+        path = f"/v2/images?{urlencode({**properties, 'sort': 'created_at:desc'})}"
+        while path:
+            response = self._ask(context, "search", path)
+            try:
+                page = response.json()
+            except ValueError as exc:
+                raise errors.GlanceConnectionFailed(server=response.url, reason="not JSON") from exc
+            found.extend(on_wire(image) for image in page["images"])
+            path = page.get("next", "")
+        return found
+
+    def update(self, context: Any, image_id: str, metadata: Mapping[str, Any]) -> None:
+        """Add or replace metadata: base attributes by name, `properties` one by one; the others stay.
+
+        Raises what `show` raises.
+        """
+        values = {key: value for key, value in metadata.items() if key != "properties"}
+        values.update(metadata.get("properties") or {})
+        patch = [{"op": "add", "path": f"/{_pointer(key)}", "value": value} for key, value in values.items()]
+        headers = {"Content-Type": _PATCH_TYPE}
+        self._ask(context, image_id, f"/v2/images/{image_id}", method="PATCH", json=patch, headers=headers)
+
+    def upload(self, context: Any, image_id: str, data: Iterable[bytes]) -> None:
+        """Give an image that has none its bytes, which makes it active; one request, tried once.
+
+        Raises what `show` raises, and ImageQuotaExceeded.
+        """
+        self._ask(
+            context,
+            image_id,
+            f"/v2/images/{image_id}/file",
+            method="PUT",
+            tries=1,
+            data=_OnceOnly(data),
+            headers={"Content-Type": "application/octet-stream"},
+        )
+
     def _ask(
-        self, context: Any, image_id: str, path: str, *, method: str = "GET", stream: bool = False
+        self,
+        context: Any,
+        image_id: str,
+        path: str,
+        *,
+        method: str = "GET",
+        tries: int | None = None,
+        **request: Any,
     ) -> Any:
         from keystoneauth1 import exceptions as ksa
 
         server, reason = "the service catalogue", ""
-        for attempt in range(self._tries):
+        tries = self._tries if tries is None else tries
+        for attempt in range(tries):
             if attempt:
                 time.sleep(_RETRY_PAUSE_SECONDS)
             try:
@@ -112,8 +166,8 @@ class GlanceImages:
                     endpoint_override=server or None,
                     raise_exc=False,
                     connect_retries=0,
-                    stream=stream,
-                    log=not stream,
+                    log=not ("stream" in request or "data" in request),
+                    **request,
                 )
             except ksa.Unauthorized as exc:
                 raise errors.ImageNotAuthorized(image_id=image_id) from exc
@@ -121,10 +175,10 @@ class GlanceImages:
                 reason = type(exc).__name__
             else:
                 if response.status_code not in _RETRIED_STATUSES:
-                    return _checked(response, image_id)
+                    return _checked(response, image_id, method)
                 reason = f"HTTP {response.status_code}"
                 response.close()
-            LOG.warning("Glance at %s: try %d of %d failed: %s", server, attempt + 1, self._tries, reason)
+            LOG.warning("Glance at %s: try %d of %d failed: %s", server, attempt + 1, tries, reason)
         raise errors.GlanceConnectionFailed(server=server, reason=reason)
 
     def _adapter(self, context: Any) -> Any:
@@ -179,11 +233,34 @@ def _without_version(endpoint: str) -> str:
     return re.sub(r"/v\d+(\.\d+)?/?$", "", endpoint.rstrip("/"))
 
 
-def _checked(response: Any, image_id: str) -> Any:
+class _OnceOnly:
+    """The bytes of an upload. A client that begins again (with a new token, say) would send an empty rest
+    and make a broken image active, so whoever asks twice gets an error."""
+
+    def __init__(self, data: Iterable[bytes]) -> None:
+        self._data: Iterable[bytes] | None = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        data, self._data = self._data, None
+        if data is None:
+            raise errors.CouldNotUploadImage("The bytes of an image can be sent only once.")
+        return iter(data)
+
+
+def _pointer(key: str) -> str:
+    """`key` as one step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _checked(response: Any, image_id: str, method: str) -> Any:
     status = response.status_code
     if status < 400:
         return response
     response.close()
+    if status == 409 and method == "DELETE":
+        raise errors.ImageDeleteConflict(reason=f"image {image_id}")
+    if status == 413:
+        raise errors.ImageQuotaExceeded(image_id=image_id)
     if status in (401, 403):
         raise errors.ImageNotAuthorized(image_id=image_id)
     if status in (404, 410):

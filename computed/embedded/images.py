@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from computed import errors
+from computed.embedded.made_images import MadeImages
 
 _NAMESPACE = uuid.UUID("b0ef5a34-6b3f-4d8f-9a7e-0c1d9b8d6c11")
 _FORMATS = {".qcow2": "qcow2", ".raw": "raw"}
@@ -22,18 +23,23 @@ class ImageDirectory:
 
     `NAME.qcow2` and `NAME.raw` are images called NAME, everything else is none. `NAME.json`, when there is
     one, is an object with any of `min_disk` (GiB), `min_ram` (MiB) and `properties`. An image's id follows
-    from its file name, so it stays the same as long as the file is called the same.
+    from its file name, so it stays the same as long as the file is called the same. What the cloud
+    makes itself, such as snapshots, is in `made`, kept in a directory below.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.made = MadeImages(directory / "made")
 
     def all_images(self) -> list[dict[str, Any]]:
-        """Metadata of every image, by name."""
-        return [self._describe(path) for path in self._files()]
+        """Metadata of every image: the operator's by name, then those made here, newest first."""
+        return [*(self._describe(path) for path in self._files()), *self.made.all_images()]
 
     def find(self, wanted: str) -> dict[str, Any]:
         """Metadata of the image of that id, name or file name; raises ImageNotFound, ImageBadRequest."""
+        for image in self.made.all_images():
+            if wanted in (image["id"], image["name"]):
+                return image
         return self._describe(self._find(wanted))
 
     def show(self, context: Any, image_id: str) -> dict[str, Any]:
@@ -44,7 +50,10 @@ class ImageDirectory:
         return self.find(image_id)
 
     def download(self, context: Any, image_id: str) -> Iterator[bytes]:
-        """The bytes of one image in chunks; raises ImageNotFound."""
+        """The bytes of one image in chunks; raises ImageNotFound, ImageNotActive."""
+        if self._is_made(image_id):
+            yield from self.made.download(image_id)
+            return
         try:
             with self._find(image_id).open("rb") as file:
                 while chunk := file.read(_CHUNK_BYTES):
@@ -53,8 +62,34 @@ class ImageDirectory:
             raise errors.ImageNotFound(image_id=image_id) from exc
 
     def delete(self, context: Any, image_id: str) -> None:
-        """Refused: the files are the operator's."""
-        raise errors.ImageNotAuthorized(image_id=image_id)
+        """Remove an image that was made here; ImageNotAuthorized for the operator's files."""
+        self._require_made(image_id)
+        self.made.delete(image_id)
+
+    def search(self, context: Any, properties: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Metadata of the images made here that have all these properties, newest first."""
+        return [
+            image for image in self.made.all_images() if properties.items() <= image["properties"].items()
+        ]
+
+    def update(self, context: Any, image_id: str, metadata: Mapping[str, Any]) -> None:
+        """Add or replace metadata of an image that was made here; ImageNotAuthorized for others."""
+        self._require_made(image_id)
+        self.made.update(image_id, metadata)
+
+    def upload(self, context: Any, image_id: str, data: Iterable[bytes]) -> None:
+        """Give an image that was made here its bytes; raises ImageNotFound, ImageBadRequest."""
+        self._require_made(image_id)
+        self.made.upload(image_id, data)
+
+    def _is_made(self, image_id: str) -> bool:
+        return any(image["id"] == image_id for image in self.made.all_images())
+
+    def _require_made(self, image_id: str) -> None:
+        if not self._is_made(image_id):
+            # Of an id that nobody has, this raises that.
+            self._find(image_id)
+            raise errors.ImageNotAuthorized(image_id=image_id)
 
     def _files(self) -> list[Path]:
         try:

@@ -16,6 +16,7 @@ from computed.operations import (
     pause,
     power,
     reboot,
+    snapshot,
     soft_delete,
 )
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
@@ -175,10 +176,21 @@ _ROWS: Final = (
     _row("get_diagnostics", "instance", FAULT | OWN),
     _row("get_instance_diagnostics", "instance", FAULT | OWN),
     # Images
-    _row("snapshot_instance", "image_id instance", REVERT | IMAGE | OWN),
-    _row("backup_instance", "image_id instance backup_type rotation", REVERT | OWN),
-    _row("quiesce_instance", "instance", NOTIFY | OWN, expected=_QUIESCE),
-    _row("unquiesce_instance", "instance mapping=None", NOTIFY | OWN, expected=_QUIESCE),
+    _row("snapshot_instance", "image_id instance", REVERT | IMAGE | OWN, snapshot.snapshot_instance),
+    _row(
+        "backup_instance",
+        "image_id instance backup_type rotation",
+        REVERT | OWN,
+        snapshot.backup_instance,
+    ),
+    _row("quiesce_instance", "instance", NOTIFY | OWN, snapshot.quiesce_instance, expected=_QUIESCE),
+    _row(
+        "unquiesce_instance",
+        "instance mapping=None",
+        NOTIFY | OWN,
+        snapshot.unquiesce_instance,
+        expected=_QUIESCE,
+    ),
     _row("cache_images", "image_ids", NONE),
     # Networks
     _row("external_instance_event", "instances events", NOTIFY, events.external_instance_event),

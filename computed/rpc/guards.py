@@ -11,6 +11,7 @@ from computed import errors
 from computed.rpc.call import Arguments, Call
 from computed.steps.action_events import action_event
 from computed.steps.faults import record_fault
+from computed.steps.images import removed_on_error
 from computed.steps.records import save
 
 if TYPE_CHECKING:
@@ -112,19 +113,11 @@ def _migration_error(host: ComputeHost, context: Any, call: Call, arguments: Arg
         raise
 
 
-@contextmanager
-def _image_removal(host: ComputeHost, context: Any, call: Call, arguments: Arguments) -> Iterator[None]:
+def _image_removal(
+    host: ComputeHost, context: Any, call: Call, arguments: Arguments
+) -> AbstractContextManager[None]:
     """Remove the image that the API made for a snapshot that failed."""
-    try:
-        yield
-    except Exception:
-        try:
-            host.images.delete(context, arguments["image_id"])
-        except errors.ImageNotFound:
-            pass
-        except Exception as failure:
-            LOG.warning("Image %s was not removed: %s", arguments["image_id"], failure)
-        raise
+    return removed_on_error(host, context, arguments["instance"], arguments["image_id"])
 
 
 def _lock(host: ComputeHost, context: Any, call: Call, arguments: Arguments) -> AbstractContextManager[None]:

@@ -55,10 +55,12 @@ class ComputeHost:
     build_slots: AbstractContextManager[Any] = field(init=False)
     """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
 
+    snapshot_slots: AbstractContextManager[Any] = field(init=False)
+    """Held while an image is made of a guest; `max_concurrent_snapshots` of them, or no limit when 0."""
+
     def __post_init__(self) -> None:
-        limit = self.conf.max_concurrent_builds
-        slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
-        object.__setattr__(self, "build_slots", slots)
+        object.__setattr__(self, "build_slots", _slots(self.conf.max_concurrent_builds))
+        object.__setattr__(self, "snapshot_slots", _slots(self.conf.max_concurrent_snapshots))
         object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))
 
     def stop_waiting(self) -> None:
@@ -66,3 +68,7 @@ class ComputeHost:
         self.stopping.set()
         self.events.cancel_all()
         self.lanes.close()
+
+
+def _slots(limit: int) -> AbstractContextManager[Any]:
+    return threading.BoundedSemaphore(limit) if limit else nullcontext()

@@ -17,6 +17,7 @@ from computed.embedded.conductor import actions
 from computed.embedded.conductor.calls import ClassCall
 from computed.embedded.servers import user_context
 from tests.functional.cloud import Cloud
+from tests.functional.images.owner import Owner
 
 CROWDS = (0, 5, 50)
 
@@ -126,4 +127,15 @@ def test_power_verbs_on_what_nova_api_sends(
         crowded.wait_for(uuid, task_state=None)
     assert counts.conductor["InstanceActionEvent", "event_finish_with_failure"] == 1
     assert counts.conductor_calls <= most, counts.conductor
+    crowded.delete(uuid)
+
+
+def test_snapshot(crowded: Cloud) -> None:
+    owner = Owner(crowded)
+    uuid = owner.server(name="counted")
+    with crowded.counting() as counts:
+        image_id = owner.snapshot(uuid)
+    assert owner.status(image_id) == "active"
+    assert counts.conductor_calls <= 4, counts.conductor
+    assert counts.placement_requests == 0
     crowded.delete(uuid)

@@ -14,6 +14,7 @@ from computed.virt import capabilities, uptime
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
+from computed.virt.fake.snapshots import FakeSnapshots
 from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
 from computed.virt.port import Driver
@@ -90,6 +91,7 @@ class FakeHost(Driver):
 
 class FakeDriver(
     FakePausing,
+    FakeSnapshots,
     FakeHost,
 ):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""
@@ -122,6 +124,7 @@ class FakeDriver(
                 power_state=PowerState.SHUTDOWN,
                 disks=[disk.device_name or "" for disk in spec.disks],
                 vifs=[vif["id"] for vif in spec.network_info or ()],
+                image=next((disk.image_id for disk in spec.disks if disk.boot_index == 0), None),
             )
             if spec.power_on:
                 guest.boot()

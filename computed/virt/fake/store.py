@@ -30,6 +30,8 @@ class FakeGuest:
     disks: list[str] = field(default_factory=list)
     vifs: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    image: str | None = None
+    quiesced: bool = False
 
     def say(self, line: str) -> None:
         """Write a line on the console; the oldest lines are forgotten."""

@@ -8,6 +8,7 @@ from typing import Any
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
 from computed.virt.port.pausing import PausePort
+from computed.virt.port.snapshots import SnapshotPort
 
 
 class Driver(
@@ -15,6 +16,7 @@ class Driver(
     LifecyclePort,
     StatePort,
     PausePort,
+    SnapshotPort,
 ):
     """One hypervisor: every concern has a port of its own."""
 

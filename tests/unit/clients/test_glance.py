@@ -54,9 +54,13 @@ class Server:
         self.answers = {}
         self.requests = []
         self.methods = []
+        self.bodies = []
         methods = {
             "do_GET": lambda handler: self._handle(handler),
             "do_DELETE": lambda handler: self._handle(handler),
+            "do_PATCH": lambda handler: self._handle(handler),
+            "do_PUT": lambda handler: self._handle(handler),
+            "protocol_version": "HTTP/1.1",
             "log_message": _silent,
         }
         handler = type("Handler", (BaseHTTPRequestHandler,), methods)
@@ -68,9 +72,11 @@ class Server:
     def _handle(self, request):
         self.requests.append(request.path)
         self.methods.append(request.command)
+        self.bodies.append(_body(request))
         queue = self.answers[request.path]
         status, body, length = queue.pop(0) if len(queue) > 1 else queue[0]
         request.send_response(status)
+        request.send_header("connection", "close")
         if status != 204:
             request.send_header("content-length", str(length))
         request.end_headers()
@@ -83,6 +89,18 @@ class Server:
 
 def _silent(*args):
     pass
+
+
+def _body(request):
+    """What came with a request, in chunks or as a whole."""
+    if request.headers.get("transfer-encoding") != "chunked":
+        return request.rfile.read(int(request.headers.get("content-length") or 0))
+    body = b""
+    while size := int(request.rfile.readline(), 16):
+        body += request.rfile.read(size)
+        request.rfile.readline()
+    request.rfile.readline()
+    return body
 
 
 @pytest.fixture
@@ -236,4 +254,64 @@ def test_an_image_is_deleted(server, images):
 def test_deleting_an_image_that_is_gone(server, images):
     server.put(PATH, 404, b"")
     with pytest.raises(errors.ImageNotFound):
+        images.delete(None, "i")
+
+
+# Making images
+
+
+def test_metadata_is_added_one_by_one(server, images):
+    server.put(PATH, 200, IMAGE)
+    images.update(None, "i", {"disk_format": "raw", "properties": {"a/b~c": "d"}})
+    assert server.methods == ["PATCH"]
+    assert json.loads(server.bodies[0]) == [
+        {"op": "add", "path": "/disk_format", "value": "raw"},
+        {"op": "add", "path": "/a~1b~0c", "value": "d"},
+    ]
+
+
+def test_an_upload_sends_every_byte_once(server, images):
+    server.put(f"{PATH}/file", 204, b"")
+    images.upload(None, "i", iter([DATA[:1000], DATA[1000:]]))
+    assert server.methods == ["PUT"]
+    assert server.bodies == [DATA]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (404, errors.ImageNotFound),
+        (410, errors.ImageNotFound),
+        (403, errors.ImageNotAuthorized),
+        (409, errors.ImageBadRequest),
+        (413, errors.ImageQuotaExceeded),
+        (503, errors.GlanceConnectionFailed),
+    ],
+)
+def test_an_upload_is_tried_once(server, images, status, error):
+    server.put(f"{PATH}/file", status, b"")
+    with pytest.raises(error):
+        images.upload(None, "i", [DATA])
+    assert server.methods == ["PUT"]
+
+
+def test_the_bytes_of_an_upload_are_never_sent_twice(server, images):
+    once = glance._OnceOnly([DATA])
+    assert list(once) == [DATA]
+    with pytest.raises(errors.CouldNotUploadImage):
+        list(once)
+
+
+def test_a_search_reads_every_page_newest_first(server, images):
+    first = "/v2/images?image_type=backup&sort=created_at%3Adesc"
+    server.put(first, 200, {"images": [{**IMAGE, "id": "new"}], "next": "/v2/images?marker=new"})
+    server.put("/v2/images?marker=new", 200, {"images": [{**IMAGE, "id": "old"}]})
+    found = images.search(None, {"image_type": "backup"})
+    assert [image["id"] for image in found] == ["new", "old"]
+    assert server.requests == [first, "/v2/images?marker=new"]
+
+
+def test_an_image_that_is_in_use_is_not_deleted(server, images):
+    server.put(PATH, 409, b"")
+    with pytest.raises(errors.ImageDeleteConflict):
         images.delete(None, "i")

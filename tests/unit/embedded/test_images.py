@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,56 @@ def test_directory_that_is_not_there_has_no_images(tmp_path: Path) -> None:
 def test_images_are_the_operators_to_delete(images: ImageDirectory) -> None:
     with pytest.raises(errors.ImageNotAuthorized):
         images.delete(None, images.find("disk")["id"])
+
+
+# Images made here
+
+
+def test_an_image_is_made_filled_found_and_deleted(images: ImageDirectory, tmp_path: Path) -> None:
+    image_id = images.made.create("snap", properties={"a": "1"})["id"]
+    assert images.find("snap")["status"] == "queued"
+    images.update(None, image_id, {"disk_format": "raw", "properties": {"b": "2"}})
+    images.upload(None, image_id, [b"ab", b"c"])
+    again = ImageDirectory(tmp_path)
+    image = again.show(None, image_id)
+    assert (image["status"], image["size"], image["disk_format"]) == ("active", 3, "raw")
+    assert image["properties"] == {"a": "1", "b": "2"}
+    assert b"".join(again.download(None, image_id)) == b"abc"
+    again.delete(None, image_id)
+    with pytest.raises(errors.ImageNotFound):
+        images.show(None, image_id)
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_images_made_here_are_searched_by_properties_newest_first(images: ImageDirectory) -> None:
+    old, new, _ = (images.made.create("b", properties={"n": n})["id"] for n in ("1", "1", "2"))
+    assert [image["id"] for image in images.search(None, {"n": "1"})] == [new, old]
+
+
+def test_an_image_without_bytes_is_not_read_and_a_full_one_not_filled(images: ImageDirectory) -> None:
+    image_id = images.made.create("snap")["id"]
+    with pytest.raises(errors.ImageNotActive):
+        list(images.download(None, image_id))
+    images.upload(None, image_id, [b"a"])
+    with pytest.raises(errors.ImageBadRequest):
+        images.upload(None, image_id, [b"b"])
+
+
+def test_an_image_deleted_while_it_is_filled_stays_deleted(images: ImageDirectory, tmp_path: Path) -> None:
+    image_id = images.made.create("snap")["id"]
+
+    def data() -> Iterator[bytes]:
+        yield b"a"
+        images.delete(None, image_id)
+
+    with pytest.raises(errors.ImageNotFound):
+        images.upload(None, image_id, data())
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_the_operators_images_are_not_written(images: ImageDirectory) -> None:
+    for write in (lambda i: images.update(None, i, {}), lambda i: images.upload(None, i, [])):
+        with pytest.raises(errors.ImageNotAuthorized):
+            write(images.find("disk")["id"])
+        with pytest.raises(errors.ImageNotFound):
+            write("aaaaaaaa-0000-4000-8000-000000000001")
