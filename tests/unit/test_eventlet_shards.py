@@ -8,7 +8,9 @@ import pytest
 
 from tests.eventlet_main import deal
 
-FILES = Counter({"tests/unit/a.py": 40, "tests/functional/b.py": 3, "tests/unit/c.py": 15, "tests/unit/d.py": 5})
+FILES = Counter(
+    {"tests/unit/a.py": 40, "tests/functional/b.py": 3, "tests/unit/c.py": 15, "tests/unit/d.py": 5}
+)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
