@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +61,18 @@ def run(arguments: list[str], plugins: list[Any]) -> int:
 def run_shards(count: int, arguments: list[str]) -> int:
     """pytest in `count` processes at once; what each says is shown when it has ended."""
     command = [sys.executable, __file__]
-    shards = []
-    for number in range(count):
-        output = tempfile.TemporaryFile()
-        words = [*command, "--shard", str(number), str(count), *arguments]
-        shards.append((subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT), output))
     codes = set()
-    for process, output in shards:
-        codes.add(process.wait())
-        output.seek(0)
-        sys.stdout.write(output.read().decode(errors="replace"))
-        sys.stdout.flush()
-        output.close()
+    with ExitStack() as stack:
+        shards = []
+        for number in range(count):
+            output = stack.enter_context(tempfile.TemporaryFile())
+            words = [*command, "--shard", str(number), str(count), *arguments]
+            shards.append((subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT), output))
+        for process, output in shards:
+            codes.add(process.wait())
+            output.seek(0)
+            sys.stdout.write(output.read().decode(errors="replace"))
+            sys.stdout.flush()
     return max(codes - {NOTHING_COLLECTED} or codes)
 
 
