@@ -13,6 +13,7 @@ from computed.periodic import (
     power_states,
     rebooting,
     reclaim,
+    rescued,
     resources,
     running_deleted,
     scheduler_sync,
@@ -39,6 +40,12 @@ TASKS: Final[tuple[Task, ...]] = (
         rebooting.poll_rebooting_instances,
         default_spacing,
         gate=rebooting.is_wanted,
+    ),
+    Task(
+        "_poll_rescued_instances",
+        rescued.poll_rescued_instances,
+        default_spacing,
+        gate=rescued.is_wanted,
     ),
     Task(
         "_heal_instance_info_cache",

@@ -16,6 +16,7 @@ from computed.operations import (
     pause,
     power,
     reboot,
+    rescue,
     snapshot,
     soft_delete,
 )
@@ -155,8 +156,13 @@ _ROWS: Final = (
     _row("unpause_instance", "instance", REVERT | OWN, pause.unpause_instance),
     _row("suspend_instance", "instance", REVERT | OWN, pause.suspend_instance),
     _row("resume_instance", "instance", REVERT | OWN, pause.resume_instance),
-    _row("rescue_instance", "instance rescue_password rescue_image_ref clean_shutdown", REVERT | OWN),
-    _row("unrescue_instance", "instance", REVERT | OWN),
+    _row(
+        "rescue_instance",
+        "instance rescue_password rescue_image_ref clean_shutdown",
+        REVERT | OWN,
+        rescue.rescue_instance,
+    ),
+    _row("unrescue_instance", "instance", REVERT | OWN, rescue.unrescue_instance),
     _row("trigger_crash_dump", "instance", EVENT | OWN, expected=_CRASH_DUMP),
     _row("set_admin_password", "instance new_pass", REVERT | OWN),
     # Looking in

@@ -26,6 +26,14 @@ def announce(
         LOG.warning("Instance %s: %s.%s was not notified: %s", instance.uuid, action, phase, error)
 
 
+def announce_exists(host: ComputeHost, context: Any, instance: Any, **details: Any) -> None:
+    """Tell what the instance was in the running audit period so far, before it becomes something else."""
+    try:
+        host.notifier.exists(context, instance, current_period=True, **details)
+    except Exception as error:
+        LOG.warning("Instance %s: exists was not notified: %s", instance.uuid, error)
+
+
 @contextmanager
 def announced(host: ComputeHost, context: Any, instance: Any, action: str, **details: Any) -> Iterator[None]:
     """Notify `action`.start before the block and `action`.end after it, unless it raised."""

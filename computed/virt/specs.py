@@ -45,6 +45,23 @@ class GuestSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RescueSpec:
+    """How a guest is rescued.
+
+    `image_meta` is the rescue image; its disk is attached as `device_type` (disk, cdrom, floppy) on
+    `disk_bus` (None: the driver chooses). With `is_stable` the guest's own devices stay as they are and the
+    rescue disk comes last, else it takes the place of the root disk.
+    """
+
+    guest: GuestSpec
+    image_meta: Any  # objects.ImageMeta
+    admin_password: str = field(repr=False)
+    device_type: str = "disk"
+    disk_bus: str | None = None
+    is_stable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GuestState:
     """What the hypervisor says of one guest now: power state code (states.PowerState) and its id there."""
 

@@ -14,6 +14,7 @@ from computed.virt import capabilities, uptime
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
+from computed.virt.fake.rescue import FakeRescue
 from computed.virt.fake.snapshots import FakeSnapshots
 from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
@@ -92,6 +93,7 @@ class FakeHost(Driver):
 class FakeDriver(
     FakePausing,
     FakeSnapshots,
+    FakeRescue,
     FakeHost,
 ):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from computed import errors
 from computed.states import PowerState
@@ -32,6 +33,8 @@ class FakeGuest:
     console: list[str] = field(default_factory=list)
     image: str | None = None
     quiesced: bool = False
+    rescue: dict[str, Any] | None = None
+    """What it is rescued with; None when it is not."""
 
     def say(self, line: str) -> None:
         """Write a line on the console; the oldest lines are forgotten."""
@@ -43,6 +46,8 @@ class FakeGuest:
         self.boots += 1
         self.say(f"FAKE GUEST {self.name} {self.uuid}")
         self.say(f"BOOT {self.boots}")
+        if self.rescue:
+            self.say(f"RESCUE {self.rescue['image']}")
         self.say("READY")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
 from computed.virt.port.pausing import PausePort
+from computed.virt.port.rescue import RescuePort
 from computed.virt.port.snapshots import SnapshotPort
 
 
@@ -17,6 +18,7 @@ class Driver(
     StatePort,
     PausePort,
     SnapshotPort,
+    RescuePort,
 ):
     """One hypervisor: every concern has a port of its own."""
 
