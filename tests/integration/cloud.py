@@ -42,11 +42,13 @@ class Cloud:
         """Ask for ``count`` servers with a port each; returns their ids without waiting."""
         user = self.admin if "availability_zone" in extra else self.demo
         extra.setdefault("networks", [{"uuid": self.network_id}])
+        if "block_device_mapping" not in extra:
+            extra.setdefault("image_id", self.image_id)
 
         def ask(number: int) -> str:
             return str(
                 user.compute.create_server(
-                    name=f"{prefix}-{number}", image_id=self.image_id, flavor_id=self.flavors[flavor], **extra
+                    name=f"{prefix}-{number}", flavor_id=self.flavors[flavor], **extra
                 ).id
             )
 
@@ -149,6 +151,47 @@ class Cloud:
 
         return waiting.until("ports ACTIVE", probe, seconds, 0.5)
 
+    # -- volumes
+
+    def volumes(self, count: int, **extra: Any) -> list[str]:
+        """New volumes of a gibibyte each, available."""
+        volumes = self.demo.block_storage
+        made = [volumes.create_volume(size=1, name=f"volume-{n}", **extra).id for n in range(count)]
+        for volume in made:
+            volumes.wait_for_status(volumes.get_volume(volume), "available", interval=0.3, wait=60)
+        return made
+
+    def wait_volumes(self, status: str, seconds: float = 60) -> None:
+        """Until every volume of the project has ``status``."""
+
+        def probe() -> None:
+            others = {v.id: v.status for v in self.demo.block_storage.volumes() if v.status != status}
+            if others:
+                raise waiting.NotYet(others)
+
+        waiting.until(f"volumes {status}", probe, seconds, 0.5)
+
+    def clear_volumes(self) -> None:
+        """Delete those that nobody has attached, and wait until they are gone."""
+        free = [v.id for v in self.demo.block_storage.volumes() if v.status in ("available", "error")]
+        for volume in free:
+            self.demo.block_storage.delete_volume(volume)
+
+        def probe() -> None:
+            left = {v.id: v.status for v in self.demo.block_storage.volumes() if v.id in free}
+            if left:
+                raise waiting.NotYet(left)
+
+        waiting.until("volumes deleted", probe, 60, 0.5)
+
+    def wait_snapshots_gone(self) -> None:
+        def probe() -> None:
+            left = [snapshot.status for snapshot in self.demo.block_storage.snapshots()]
+            if left:
+                raise waiting.NotYet(left)
+
+        waiting.until("snapshots deleted", probe, 60, 0.5)
+
     # -- hosts
 
     def service(self, host: str) -> Any | None:
@@ -212,6 +255,12 @@ class Cloud:
         service = self.service(host)
         if service is not None:
             self.admin.compute.update_service_forced_down(service, forced=True)
+
+    def say_up(self, host: str) -> None:
+        """Take ``say_down`` back; the host must run again."""
+        service = self.service(host)
+        assert service is not None
+        self.admin.compute.update_service_forced_down(service, forced=False)
 
     def forget(self, host: str) -> None:
         """Delete the compute service, and with it the host's mapping and resource provider."""

@@ -39,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=COMPUTED,
         help="what to test: the agent of this repository, or stock nova-compute to prove the tests",
     )
+    group.addoption(
+        "--record", action="store_true", help="with --agent stock: write down what stock announces, as facts"
+    )
+    group.addoption(
+        "--rounds", type=int, default=1, help="how often the verbs are repeated on each of five servers"
+    )
     group.addoption("--keep-logs", action="store_true", help="keep the plane's logs even if all tests passed")
 
 

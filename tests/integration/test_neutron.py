@@ -96,6 +96,7 @@ def test_a_new_port_lives_through_five_requests_a_move_and_its_end(
     asked = wanting({"network_id": cloud.network_id})
     made = network.allocate(context, instance, host=here, requested=asked, security_groups=["default"])
     assert count(network) == 5
+    assert instance.info_cache is not None
     [vif] = instance.info_cache.network_info = made
     assert binding(cloud, vif["id"]) == (instance.uuid, "compute:nova", here)
 
@@ -151,6 +152,7 @@ def test_a_given_port_comes_back_as_it_was(
     assert made[0]["preserve_on_delete"] is True
     with pytest.raises(errors.PortInUse):
         network.allocate(context, instance, host=hosts[0].host, requested=asked, security_groups=[])
+    assert instance.info_cache is not None
     instance.info_cache.network_info = made
     network.deallocate(context, instance)
     assert binding(cloud, given.id) == ("", "", "")

@@ -1,1 +1,1 @@
-"""A private control plane on loopback: MariaDB, RabbitMQ, keystone, glance, placement, neutron, nova."""
+"""A private control plane: MariaDB, RabbitMQ, keystone, glance, placement, neutron, cinder, nova."""

@@ -6,6 +6,9 @@ from tests.integration.plane import ini
 from tests.integration.plane.ini import Ini
 from tests.integration.plane.settings import ADDRESS, REGION, Settings
 
+#: two, so that a volume can be moved from one to the other
+VOLUME_BACKENDS = ("one", "two")
+
 
 def write_all(s: Settings) -> None:
     """Write every service's file under ``etc`` and make the directories that they name."""
@@ -15,6 +18,7 @@ def write_all(s: Settings) -> None:
         "glance/tasks",
         "glance/cache",
         "neutron/lock",
+        "cinder/lock",
         "nova/lock",
     ):
         (s.root / directory).mkdir(parents=True, exist_ok=True)
@@ -29,6 +33,7 @@ def write_all(s: Settings) -> None:
     ini.write(etc / "glance/glance-api.conf", _glance(s))
     ini.write(etc / "neutron/neutron.conf", _neutron(s))
     ini.write(etc / "neutron/ml2_conf.ini", _ml2())
+    ini.write(etc / "cinder/cinder.conf", _cinder(s))
     ini.write(etc / "nova/nova.conf", nova_common(s), _nova_control(s))
 
 
@@ -77,6 +82,7 @@ def nova_common(s: Settings) -> Ini:
             "glance": {"region_name": REGION, "api_servers": s.url("glance")},
             "placement": {**session(s, "placement"), "valid_interfaces": "public"},
             "neutron": {**session(s, "neutron"), "valid_interfaces": "public"},
+            "cinder": {**session(s, "cinder"), "os_region_name": REGION},
             "service_user": {"send_service_user_token": True, **session(s, "nova")},
             "keystone": {**session(s, "nova"), "valid_interfaces": "public"},
             "key_manager": {"backend": "nova.keymgr.conf_key_mgr.ConfKeyManager"},
@@ -190,6 +196,42 @@ def _ml2() -> Ini:
         "ml2_type_vxlan": {"vni_ranges": "1:10000"},
         "securitygroup": {"enable_security_group": True},
     }
+
+
+def _cinder(s: Settings) -> Ini:
+    state, etc = s.root / "cinder", s.venv / "etc/cinder"
+    unlimited = {f"quota_{name}": -1 for name in ("volumes", "snapshots", "gigabytes")}
+    return ini.merge(
+        {
+            "DEFAULT": {
+                **_logging(),
+                "transport_url": s.transport_url,
+                "auth_strategy": "keystone",
+                "host": "control",
+                "my_ip": ADDRESS,
+                "state_path": state,
+                "api_paste_config": etc / "api-paste.ini",
+                "resource_query_filters_file": etc / "resource_filters.json",
+                "enabled_backends": ",".join(VOLUME_BACKENDS),
+                "glance_api_servers": s.url("glance"),
+                "service_down_time": 300,
+                "periodic_fuzzy_delay": 0,
+                **unlimited,
+            },
+            **{
+                name: {"volume_driver": "diskless.DisklessDriver", "volume_backend_name": name}
+                for name in VOLUME_BACKENDS
+            },
+            "oslo_concurrency": {"lock_path": state / "lock"},
+            "coordination": {"backend_url": f"file://{state}/lock"},
+            "key_manager": {"backend": "cinder.keymgr.conf_key_mgr.ConfKeyManager"},
+            "nova": {**session(s, "nova"), "interface": "public", "token_auth_url": s.auth_url},
+            "service_user": {"send_service_user_token": True, **session(s, "cinder")},
+        },
+        _database(s, "database", "cinder"),
+        _token_validation(s, "cinder"),
+        messaging(),
+    )
 
 
 def _logging() -> dict[str, ini.Value]:

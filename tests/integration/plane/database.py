@@ -153,6 +153,7 @@ class Database:
                     "sync",
                 ]
             ],
+            [[s.bin("cinder-manage"), "--config-file", str(s.etc / "cinder/cinder.conf"), "db", "sync"]],
         ]
 
         def lane(commands: list[list[str]]) -> None:

@@ -2,7 +2,9 @@
 
 ML2 binds a port only where a live agent is.  For each host named in a file (a line: HOST [DELAY_SECONDS])
 this process reports the state of an Open vSwitch agent; when neutron says that a port was bound there, it
-answers after the delay that the device is up.  It speaks neutron's RPC with oslo.messaging alone.
+answers after the delay that the device is up.  The destination of a live migration has an inactive binding:
+a real agent speaks when the tap device appears there, this one says it several times over some seconds, for
+whoever waits by then.  It speaks neutron's RPC with oslo.messaging alone.
 
 Usage: l2agent.py TRANSPORT_URL HOSTS_FILE DELAY_SECONDS
 """
@@ -27,6 +29,27 @@ LOG = logging.getLogger("l2agent")
 CONTEXT = {"is_admin": True, "user_id": None, "project_id": None, "roles": ["admin"], "is_advsvc": True}
 _REPORT_SECONDS = 30
 _UNBOUND = ("unbound", "binding_failed")
+#: of neutron's versioned port, which alone tells of inactive bindings
+_PORT_VERSION = "1.11"
+_MIGRATING_SECONDS = (0.5, 1, 2, 4, 8)
+
+
+class PortWatch:
+    """Neutron's fan-out of versioned ports."""
+
+    target = oslo_messaging.Target(version="1.1")
+
+    def __init__(self, agent: L2Agent) -> None:
+        self._agent = agent
+
+    def push(self, _context: Any, *, resource_list: list[dict[str, Any]], event_type: str) -> None:
+        for resource in resource_list if event_type == "updated" else ():
+            port = resource["versioned_object.data"]
+            bindings = [b["versioned_object.data"] for b in port.get("bindings") or []]
+            inactive = [
+                b["host"] for b in bindings if b["status"] == "INACTIVE" and b["vif_type"] not in _UNBOUND
+            ]
+            self._agent.bound_for_later(port["id"], inactive)
 
 
 class L2Agent:
@@ -41,6 +64,7 @@ class L2Agent:
         self._hosts_file, self._default_delay = hosts_file, default_delay_seconds
         self._reported: dict[str, float] = {}
         self._due: list[tuple[float, int, str, str]] = []
+        self._migrating: dict[str, list[str]] = {}
         self._sequence = itertools.count()
         self._wake = threading.Condition()
 
@@ -55,6 +79,18 @@ class L2Agent:
                     self._due, (time.monotonic() + delay, next(self._sequence), str(port["id"]), str(host))
                 )
                 self._wake.notify()
+
+    def bound_for_later(self, port: str, inactive: list[str]) -> None:
+        """Neutron knows now: the port has inactive bindings on these hosts and on no others."""
+        hosts = self._hosts()
+        with self._wake:
+            before = self._migrating.pop(port, [])
+            if inactive:
+                self._migrating[port] = inactive
+            for host in set(inactive) & hosts.keys() - set(before):
+                for seconds in _MIGRATING_SECONDS:
+                    heapq.heappush(self._due, (time.monotonic() + seconds, next(self._sequence), port, host))
+            self._wake.notify()
 
     def port_delete(self, _context: Any, **_port: Any) -> None:
         """Nothing to unplug."""
@@ -73,6 +109,18 @@ class L2Agent:
             )
             for event in ("update", "delete")
         ]
+        versioned = oslo_messaging.Target(
+            exchange="neutron", topic=f"neutron-vo-Port-{_PORT_VERSION}", server="l2agent", fanout=True
+        )
+        servers.append(
+            oslo_messaging.get_rpc_server(
+                self._transport,
+                versioned,
+                [PortWatch(self)],
+                executor="threading",
+                access_policy=oslo_messaging.DefaultRPCAccessPolicy,
+            )
+        )
         for server in servers:
             server.start()
         threading.Thread(target=self._plug, daemon=True).start()
@@ -102,6 +150,7 @@ class L2Agent:
             "topic": "N/A",
             "uuid": str(uuid.uuid4()),
             "start_flag": host not in self._reported,
+            "resource_versions": {"Port": _PORT_VERSION},
             "configurations": {
                 "tunnel_types": ["vxlan"],
                 "tunneling_ip": "127.0.0.2",

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.integration.plane import broker, configs, database, install, provision, waiting
@@ -18,10 +18,12 @@ from tests.integration.plane.processes import Daemon, Reaper, kill_recorded, run
 from tests.integration.plane.settings import REGION, Ports, Settings
 
 _HERE = Path(__file__).parent
+_CINDER = ("cinder", "cinder-scheduler", "cinder-volume")
 #: about what it takes to plug a tap device
 _PLUG_SECONDS = 0.2
 #: where the control plane's own services wait for calls
-_QUEUES = ("q-plugin", "q-reports-plugin", "conductor", "scheduler")
+_QUEUES = ("q-plugin", "q-reports-plugin", "conductor", "scheduler", "cinder-scheduler")
+_L2_AGENT_QUEUE = "neutron-vo-Port-1.11.l2agent"
 
 
 class Plane:
@@ -99,15 +101,19 @@ class Plane:
         provision.identity(s)
         # These ask keystone, placement or neutron when they start.
         broker.wait_ready(s, self.daemons["rabbit"])
-        for name in ("nova-conductor", "nova-scheduler", "nova", "neutron-rpc"):
+        for name in ("nova-conductor", "nova-scheduler", "nova", "neutron-rpc", *_CINDER):
             self.daemons[name].start()
-        for service in ("glance", "neutron", "placement", "nova"):
+        for service in ("glance", "neutron", "placement", "nova", "cinder"):
             self.wait_http(service, "/")
+        broker.wait_consumers(s, "q-plugin", "q-reports-plugin")
+        self.daemons["l2agent"].start()
+        # The last of its servers, each of which declares its fan-out queue last.
+        broker.wait_consumers(s, _L2_AGENT_QUEUE)
+        # Neutron looks once a minute which versioned objects agents want to hear of; the first look is soon.
+        provision.wait_l2_agents(s)
         provision.resources(s)
         broker.wait_consumers(s, *_QUEUES)
-        self.daemons["l2agent"].start()
-        # The second of its two servers, each of which declares its fan-out queue last.
-        broker.wait_consumers(s, "q-agent-notifier-port-delete.l2agent")
+        provision.wait_volume_backends(s, configs.VOLUME_BACKENDS)
         install.say(f"up after {time.monotonic() - began:.0f} s in {s.root}")
 
     def start_broker(self) -> None:
@@ -155,18 +161,12 @@ class Plane:
         self.daemon("rabbit", broker.server_command(), broker.environment(s)).grace_seconds = 20
         self.database = database.Database(s, self.daemon("mysql", database.command(s)))
         for service, module, threads, env in self._wsgi():
-            self.daemon(
-                service,
-                [
-                    s.bin("python"),
-                    str(_HERE / "wsgi_server.py"),
-                    service,
-                    module,
-                    str(getattr(s.ports, service)),
-                    str(threads),
-                ],
-                env,
-            )
+            self._serve(service, module, threads, env)
+        cinder = ["--config-file", str(s.etc / "cinder/cinder.conf")]
+        self._serve("cinder", "cinder.wsgi.api", 4, {"OS_CINDER_DISABLE_EVENTLET_PATCHING": "true"}, cinder)
+        for name in _CINDER[1:]:
+            # Its volume driver is one of ours.
+            self.daemon(name, [s.bin(name), *cinder], {"PYTHONPATH": str(_HERE / "cinder_path")})
         nova, neutron = str(s.etc / "nova/nova.conf"), str(s.etc / "neutron/neutron.conf")
         self.daemon(
             "neutron-rpc",
@@ -180,11 +180,20 @@ class Plane:
         )
         for name in ("nova-conductor", "nova-scheduler"):
             self.daemon(name, [s.bin(name), "--config-file", nova])
-        s.l2_hosts.touch()
+        if not s.l2_hosts.exists():
+            s.l2_hosts.write_text("control\n")
         self.daemon(
             "l2agent",
             [sys.executable, str(_HERE / "l2agent.py"), s.transport_url, str(s.l2_hosts), str(_PLUG_SECONDS)],
         )
+
+    def _serve(
+        self, service: str, module: str, threads: int, env: Mapping[str, str], options: Sequence[str] = ()
+    ) -> None:
+        s = self.settings
+        server = [s.bin("python"), str(_HERE / "wsgi_server.py")]
+        port = str(getattr(s.ports, service))
+        self.daemon(service, [*server, service, module, port, str(threads), *options], env)
 
     def _wsgi(self) -> list[tuple[str, str, int, dict[str, str]]]:
         etc = self.settings.etc

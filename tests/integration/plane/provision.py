@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 import openstack
 from openstack.connection import Connection
 
+from tests.integration.plane import waiting
 from tests.integration.plane.settings import REGION, SERVICE_USERS, Settings
 
 T = TypeVar("T")
 NETWORK, IMAGE = "private", "guest"
+#: the volume type whose volumes several servers may have at once
+MULTIATTACH = "multiattach"
 COMPUTE_MICROVERSION = "2.96"
 
 
@@ -76,6 +79,7 @@ def _catalogue(s: Settings) -> list[tuple[str, str, str]]:
         ("glance", "image", s.url("glance")),
         ("placement", "placement", s.url("placement")),
         ("neutron", "network", s.url("neutron")),
+        ("cinder", "block-storage", s.url("cinder", "/v3")),
         ("keystone", "identity", s.auth_url),
     ]
 
@@ -121,7 +125,36 @@ def resources(s: Settings) -> None:
         project = admin.identity.find_project("demo").id
         admin.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
 
-    in_parallel(flavors, image, network, quotas)
+    def shared_volumes() -> None:
+        admin.block_storage.create_type(
+            name=MULTIATTACH, is_public=True, extra_specs={"multiattach": "<is> True"}
+        )
+
+    in_parallel(flavors, image, network, quotas, shared_volumes)
+
+
+def wait_volume_backends(s: Settings, names: Collection[str]) -> None:
+    """Until the scheduler of volumes knows what each backend offers: earlier requests find no room."""
+    volumes: Any = connect(s).block_storage
+
+    def probe() -> None:
+        pools = volumes.get("/scheduler-stats/get_pools").json().get("pools", [])
+        found = {pool["name"].partition("@")[2].partition("#")[0] for pool in pools}
+        if set(names) - found:
+            raise waiting.NotYet(found)
+
+    waiting.until("volume backends", probe, 90, 0.5)
+
+
+def wait_l2_agents(s: Settings) -> None:
+    """Until the layer 2 agent has reported for a host."""
+    network: Any = connect(s).network
+
+    def probe() -> None:
+        if not list(network.agents()):
+            raise waiting.NotYet("no agent")
+
+    waiting.until("layer 2 agent", probe, 60, 0.2)
 
 
 def in_parallel(*jobs: Callable[[], T]) -> list[T]:

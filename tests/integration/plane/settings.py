@@ -11,8 +11,8 @@ from pathlib import Path
 
 ADDRESS = "127.0.0.1"
 REGION = "RegionOne"
-DATABASES = ("keystone", "glance", "placement", "neutron", "nova_api", "nova_cell0", "nova_cell1")
-SERVICE_USERS = ("nova", "placement", "glance", "neutron")
+DATABASES = ("keystone", "glance", "placement", "neutron", "nova_api", "nova_cell0", "nova_cell1", "cinder")
+SERVICE_USERS = ("nova", "placement", "glance", "neutron", "cinder")
 
 # Below Linux's ephemeral range, so that no outgoing connection takes a port between the choice and its use.
 _PORT_RANGE = range(20000, 32000)
@@ -31,6 +31,7 @@ class Ports:
     placement: int
     neutron: int
     nova: int
+    cinder: int
 
     @classmethod
     def free(cls) -> Ports:

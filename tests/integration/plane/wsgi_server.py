@@ -1,6 +1,6 @@
 """Serves one WSGI application on loopback; runs in the control plane's own virtual environment.
 
-Usage: wsgi_server.py NAME MODULE PORT THREADS
+Usage: wsgi_server.py NAME MODULE PORT THREADS [OPTION OF THE SERVICE...]
 """
 
 import importlib
@@ -10,9 +10,9 @@ import sys
 
 
 def main() -> None:
-    name, module, port, threads = sys.argv[1:]
+    name, module, port, threads, *options = sys.argv[1:]
     # The services parse sys.argv as their own command line.
-    sys.argv = [name]
+    sys.argv = [name, *options]
     # Waitress would finish what it has at hand; the plane's end need not wait for that.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     application = importlib.import_module(module).application
