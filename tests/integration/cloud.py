@@ -12,6 +12,7 @@ from openstack import exceptions
 from tests.integration.agents import Agent
 from tests.integration.plane import provision, waiting
 from tests.integration.plane.settings import Settings
+from tests.integration.volumes import Volumes
 
 #: what a boot or a power verb may take on a busy two-core machine
 SECONDS = 120
@@ -23,6 +24,7 @@ class Cloud:
     def __init__(self, settings: Settings) -> None:
         self.demo: Any = provision.connect(settings, "demo")
         self.admin: Any = provision.connect(settings, "admin", "demo")
+        self.volumes = Volumes(self.demo.block_storage)
 
     @cached_property
     def flavors(self) -> dict[str, str]:
@@ -150,47 +152,6 @@ class Cloud:
             return ports
 
         return waiting.until("ports ACTIVE", probe, seconds, 0.5)
-
-    # -- volumes
-
-    def volumes(self, count: int, **extra: Any) -> list[str]:
-        """New volumes of a gibibyte each, available."""
-        volumes = self.demo.block_storage
-        made = [volumes.create_volume(size=1, name=f"volume-{n}", **extra).id for n in range(count)]
-        for volume in made:
-            volumes.wait_for_status(volumes.get_volume(volume), "available", interval=0.3, wait=60)
-        return made
-
-    def wait_volumes(self, status: str, seconds: float = 60) -> None:
-        """Until every volume of the project has ``status``."""
-
-        def probe() -> None:
-            others = {v.id: v.status for v in self.demo.block_storage.volumes() if v.status != status}
-            if others:
-                raise waiting.NotYet(others)
-
-        waiting.until(f"volumes {status}", probe, seconds, 0.5)
-
-    def clear_volumes(self) -> None:
-        """Delete those that nobody has attached, and wait until they are gone."""
-        free = [v.id for v in self.demo.block_storage.volumes() if v.status in ("available", "error")]
-        for volume in free:
-            self.demo.block_storage.delete_volume(volume)
-
-        def probe() -> None:
-            left = {v.id: v.status for v in self.demo.block_storage.volumes() if v.id in free}
-            if left:
-                raise waiting.NotYet(left)
-
-        waiting.until("volumes deleted", probe, 60, 0.5)
-
-    def wait_snapshots_gone(self) -> None:
-        def probe() -> None:
-            left = [snapshot.status for snapshot in self.demo.block_storage.snapshots()]
-            if left:
-                raise waiting.NotYet(left)
-
-        waiting.until("snapshots deleted", probe, 60, 0.5)
 
     # -- hosts
 

@@ -44,9 +44,9 @@ def pair(agents: MakeAgents, cloud: Cloud, control_logs: LogWatch) -> Pair:
     ids = cloud.boot(COUNT, "move", availability_zone=f"nova:{made[0].host}")
     verbs = Verbs(cloud, ids)
     verbs.active(made[0].host)
-    for server, volume in zip(ids, cloud.volumes(COUNT), strict=True):
+    for server, volume in zip(ids, cloud.volumes.create(COUNT), strict=True):
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.wait_volumes("in-use")
+    cloud.volumes.wait("in-use")
     return Pair(made, verbs)
 
 
@@ -176,5 +176,5 @@ def _ended(verbs: Verbs, status: str) -> None:
 def test_delete_gives_everything_back(pair: Pair, cloud: Cloud, control_logs: LogWatch) -> None:
     ids, pair.verbs.ids = pair.verbs.ids, []
     cloud.delete(ids)
-    cloud.wait_volumes("available")
+    cloud.volumes.wait("available")
     assert control_logs.errors_about([*(agent.host for agent in pair.agents), *ids]) == []

@@ -35,19 +35,19 @@ def verbs(agent: Agent, cloud: Cloud) -> Verbs:
 def tidy(agent: Agent, verbs: Verbs, cloud: Cloud) -> Iterator[None]:
     yield
     assert accounts.faults(cloud, [agent], list(cloud.servers())) == []
-    cloud.clear_volumes()
+    cloud.volumes.clear()
 
 
 def test_attach_and_detach(verbs: Verbs, cloud: Cloud, pytestconfig: pytest.Config) -> None:
-    volumes = cloud.volumes(COUNT)
+    volumes = cloud.volumes.create(COUNT)
     for _ in range(pytestconfig.getoption("rounds")):
         for server, volume in zip(verbs.ids, volumes, strict=True):
             made = cloud.demo.compute.create_volume_attachment(server, volume_id=volume, tag="data")
             assert made.device == "/dev/vdb"
-        cloud.wait_volumes("in-use")
+        cloud.volumes.wait("in-use")
         for server, volume in zip(verbs.ids, volumes, strict=True):
             cloud.demo.compute.delete_volume_attachment(server, volume)
-        cloud.wait_volumes("available")
+        cloud.volumes.wait("available")
 
 
 def test_what_is_attached_survives_a_reboot_and_can_grow(verbs: Verbs, cloud: Cloud) -> None:
@@ -62,7 +62,7 @@ def test_what_is_attached_survives_a_reboot_and_can_grow(verbs: Verbs, cloud: Cl
     cloud.demo.block_storage.post(
         f"/volumes/{volume}/action", json={"os-extend": {"new_size": 2}}, microversion="3.42"
     )
-    cloud.wait_volumes("in-use")
+    cloud.volumes.wait("in-use")
     events = waiting.until("it grew", lambda: _action(cloud, one.ids[0], "extend_volume"), 60, 0.5)
     assert events == [("compute_extend_volume", "Success")]
     _detach(one, cloud, [volume])
@@ -89,20 +89,20 @@ def test_a_volume_is_exchanged_when_cinder_migrates_it(verbs: Verbs, cloud: Clou
 
 
 def test_one_volume_of_two_servers(verbs: Verbs, cloud: Cloud) -> None:
-    (volume,) = cloud.volumes(1, volume_type=provision.MULTIATTACH)
+    (volume,) = cloud.volumes.create(1, volume_type=provision.MULTIATTACH)
     for server in verbs.ids[:2]:
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.wait_volumes("in-use")
+    cloud.volumes.wait("in-use")
     waiting.until("both have it", lambda: _attachments(cloud, volume, 2), 30, 0.5)
     cloud.demo.compute.delete_volume_attachment(verbs.ids[0], volume)
     waiting.until("one has it", lambda: _attachments(cloud, volume, 1), 30, 0.5)
     cloud.demo.compute.delete_volume_attachment(verbs.ids[1], volume)
-    cloud.wait_volumes("available")
+    cloud.volumes.wait("available")
 
 
 @pytest.mark.parametrize("source", ["image", "volume", "snapshot"])
 def test_boot_from_volume(source: str, verbs: Verbs, cloud: Cloud, agent: Agent) -> None:
-    (origin,) = cloud.volumes(1, image_id=cloud.image_id)
+    (origin,) = cloud.volumes.create(1, image_id=cloud.image_id)
     uuid = {"image": cloud.image_id, "volume": origin}.get(source) or _snapshot(cloud, origin)
     root: dict[str, Any] = {"boot_index": 0, "uuid": uuid, "source_type": source, "volume_size": 1}
     root |= {"destination_type": "volume", "delete_on_termination": source != "volume"}
@@ -122,9 +122,7 @@ def test_boot_from_volume(source: str, verbs: Verbs, cloud: Cloud, agent: Agent)
     booted.active()
     cloud.delete(booted.ids)
     waiting.until("only the given volume is left", lambda: _only(cloud, [origin]), 60, 0.5)
-    for snapshot in cloud.demo.block_storage.snapshots():
-        cloud.demo.block_storage.delete_snapshot(snapshot)
-    cloud.wait_snapshots_gone()
+    cloud.volumes.clear_snapshots()
 
 
 def test_a_server_is_deleted_with_its_volume_attached(verbs: Verbs, cloud: Cloud) -> None:
@@ -132,7 +130,7 @@ def test_a_server_is_deleted_with_its_volume_attached(verbs: Verbs, cloud: Cloud
     one.active()
     volumes = _attached(one, cloud, 2)
     cloud.delete(one.ids)
-    cloud.wait_volumes("available")
+    cloud.volumes.wait("available")
     _only(cloud, volumes)
 
 
@@ -141,17 +139,17 @@ def test_no_error_was_logged(verbs: Verbs, agent: Agent, control_logs: LogWatch)
 
 
 def _attached(verbs: Verbs, cloud: Cloud, count: int) -> list[str]:
-    volumes = cloud.volumes(count)
+    volumes = cloud.volumes.create(count)
     for volume in volumes:
         cloud.demo.compute.create_volume_attachment(verbs.ids[0], volume_id=volume)
-    cloud.wait_volumes("in-use")
+    cloud.volumes.wait("in-use")
     return volumes
 
 
 def _detach(verbs: Verbs, cloud: Cloud, volumes: list[str]) -> None:
     for volume in volumes:
         cloud.demo.compute.delete_volume_attachment(verbs.ids[0], volume)
-    cloud.wait_volumes("available")
+    cloud.volumes.wait("available")
 
 
 def _snapshot(cloud: Cloud, volume: str) -> str:
