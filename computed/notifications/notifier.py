@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import oslo_messaging
@@ -43,6 +44,14 @@ class Details(TypedDict, total=False):
     """Legacy form: keys added to, or put in place of, the usual ones."""
     payload: Mapping[str, Any]
     """Versioned form: fields that only this event has (`snapshot_image_id`, `new_flavor`, ...)."""
+
+
+@dataclass(frozen=True)
+class FormerImage:
+    """The image that an instance had, and what its system metadata remembered of it."""
+
+    image_ref: str | None
+    system_metadata: Mapping[str, Any]
 
 
 class Notifier:
@@ -107,10 +116,11 @@ class Notifier:
         current_period: bool = False,
         extra: Mapping[str, Any] | None = None,
         bdms: Iterable[Any] | None = None,
+        before: FormerImage | None = None,
     ) -> None:
         """Tell that an instance existed: in the last completed audit period, or in the running one so far.
 
-        `extra` and `bdms` as in Details.
+        `extra` and `bdms` as in Details. `before`: tell of it under the image that it had until now.
         """
         if not self.is_enabled:
             return
@@ -121,13 +131,17 @@ class Notifier:
         if current_period:
             begin, end = end, now
         audit_period = AuditPeriodPayload(audit_period_beginning=begin, audit_period_ending=end)
+        image: dict[str, Any] = {}
+        if before is not None:
+            image["image_ref_url"] = self._image_url(context, before.image_ref)
+            image["image_meta"] = legacy.image_meta(before.system_metadata)
         times = {"audit_period_beginning": str(begin), "audit_period_ending": str(end)}
         self.instance(
             context,
             instance,
             "exists",
             bdms=bdms,
-            extra={**times, **(extra or {})},
+            extra={**times, **image, **(extra or {})},
             payload={"audit_period": audit_period},
         )
 

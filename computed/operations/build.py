@@ -19,7 +19,14 @@ from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage
 from computed.steps.failed_build import FailedBuild
 from computed.steps.group_policy import check_group_policy, group_hint
-from computed.steps.guest import FirstBoot, decode_files, doomed_guest, image_meta_of, new_guest
+from computed.steps.guest import (
+    FirstBoot,
+    decode_files,
+    doomed_guest,
+    image_meta_of,
+    new_guest,
+    settle_config_drive,
+)
 from computed.steps.plugging import Plugging, awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance
@@ -213,9 +220,7 @@ class Build:
         instance, conf = self.instance, self.host.conf
         instance.system_metadata.pop("network_allocated", None)
         _choose_access_addresses(instance, network_info, conf.default_access_ip_network_name)
-        is_mandatory = image_meta.properties.get("img_config_drive") == "mandatory"
-        if not instance.config_drive and (conf.force_config_drive or is_mandatory):
-            instance.config_drive = "True"
+        settle_config_drive(self.host, instance, image_meta)
         advance(
             self.host,
             instance,

@@ -208,6 +208,20 @@ class ResourceTracker:
         if (instance.host, instance.node) != (self._host, nodename):
             ledger.drop(instance.uuid)
 
+    def settle_move(self, instance: Any, claim: Claim) -> None:
+        """An instance that was moving here lives here: its place is its own and no longer its migration's.
+
+        Its record must name this host by now.
+        """
+        if claim.migration is None:
+            claim.settle()
+            return
+        ledger = self._node(claim.node.nodename).ledger
+        entry = replace(claim.entry, state=InstanceState.of(instance), flavor_id=instance.flavor.id)
+        ticket, _ = ledger.take((instance.uuid, None), entry)
+        ledger.settle(ticket)
+        claim.abort()
+
     def release(self, instance: Any) -> None:
         """An instance has left this host for good (deleted, shelved, in error before it was here)."""
         for node in self._nodes:

@@ -16,6 +16,7 @@ from computed.operations import (
     pause,
     power,
     reboot,
+    rebuild,
     rescue,
     snapshot,
     soft_delete,
@@ -87,7 +88,7 @@ _EVENT_NAMES: Final = {"build_and_run_instance": "compute__do_build_and_run_inst
 _LOCKS: Final = {"attach_interface": interface_lock, "detach_interface": interface_lock}
 # Hundreds of these may arrive at once and wait for networks and images: power verbs must not queue behind.
 _BACKGROUND: Final = frozenset(
-    {"build_and_run_instance", "snapshot_instance", "live_migration", "prep_resize"}
+    {"build_and_run_instance", "rebuild_instance", "snapshot_instance", "live_migration", "prep_resize"}
 )
 
 _CONSOLE: Final[Errors] = (
@@ -140,7 +141,7 @@ _ROWS: Final = (
     _row("terminate_instance", "instance bdms", REVERT | OWN, destroy.terminate_instance, lock=True),
     _row("soft_delete_instance", "instance", REVERT | OWN, soft_delete.soft_delete_instance, lock=True),
     _row("restore_instance", "instance", REVERT | OWN, soft_delete.restore_instance, lock=True),
-    _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT, expected=_REBUILD),
+    _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT, rebuild.rebuild_instance, expected=_REBUILD),
     # Power
     _row("start_instance", "instance", REVERT | OWN, power.start_instance, lock=True, expected=_VTPM),
     _row("stop_instance", "instance clean_shutdown", REVERT | OWN, power.stop_instance, lock=True),

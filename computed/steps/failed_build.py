@@ -7,13 +7,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from computed import errors, objects
+from computed import errors
 from computed.states import TaskState
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict, judge
 from computed.steps.faults import fault_message, record_fault
 from computed.steps.patience import patiently
-from computed.steps.records import forget_host, save, set_error
+from computed.steps.records import forget_host, is_gone, save, set_error
 from computed.steps.removal import publish
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class FailedBuild:
     def settle(self, error: Exception, stage: Stage, *, is_clean: bool) -> None:
         """Do what the verdict on `error` at `stage` says; `is_clean` when everything could be taken back."""
         verdict = judge(error, stage)
-        if verdict is Verdict.GONE and not self._is_gone():
+        if verdict is Verdict.GONE and not is_gone(self.context, self.instance, error):
             verdict = Verdict.ABORT
         if verdict in (Verdict.RESCHEDULE, Verdict.RESCHEDULE_BY_POLICY) and not is_clean:
             LOG.warning("Instance %s is not rescheduled: it was not cleaned up here", self.instance.uuid)
@@ -59,16 +59,6 @@ class FailedBuild:
         else:
             what = "fails" if verdict is Verdict.ABORT else "is tried elsewhere"
             LOG.error("The build of instance %s %s", self.instance.uuid, what, exc_info=error)
-
-    def _is_gone(self) -> bool:
-        """Whether the record is deleted or being deleted; if that cannot be read, it is taken to be there."""
-        try:
-            record = objects.Instance.get_by_uuid(self.context, self.instance.uuid, expected_attrs=[])
-        except errors.InstanceNotFound:
-            return True
-        except Exception:
-            return False
-        return bool(record.task_state == TaskState.DELETING)
 
     def _end_in_error(self, error: Exception) -> None:
         if not isinstance(error, errors.BuildAbortException):

@@ -6,12 +6,15 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.steps import network
 from computed.steps.block_devices import disk_specs
 from computed.virt.specs import GuestSpec
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
 
 PARTS = ("flavor", "info_cache", "metadata", "system_metadata")
 """Parts of an instance that every verb on a guest reads; `instance.load(*PARTS)` fetches them in one call."""
@@ -73,6 +76,13 @@ def _decode(path: str, text: str) -> bytes:
         return base64.b64decode(text)
     except (TypeError, ValueError, binascii.Error):
         raise errors.Base64Exception(path=path) from None
+
+
+def settle_config_drive(host: ComputeHost, instance: Any, image_meta: Any) -> None:
+    """Note that the guest has a configuration drive when this host or the image insists on one."""
+    is_mandatory = image_meta.properties.get("img_config_drive") == "mandatory"
+    if not instance.config_drive and (host.conf.force_config_drive or is_mandatory):
+        instance.config_drive = "True"
 
 
 def image_meta_of(image: Mapping[str, Any] | None) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import EDGES, Edge, VmState
+from computed.states import EDGES, Edge, TaskState, VmState
 from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
@@ -95,6 +95,23 @@ def set_error(host: ComputeHost, instance: Any, *, clear_task_state: bool = Fals
         save(host, instance)
     except errors.InstanceNotFound:
         LOG.info("Instance %s is gone before it could be put into ERROR", instance.uuid)
+
+
+def is_gone(context: Any, instance: Any, error: BaseException) -> bool:
+    """Whether `error` came because the instance is deleted or being deleted.
+
+    A driver's InstanceNotFound speaks of its guest only, so the record is asked; when it cannot be read, the
+    instance is taken to be there.
+    """
+    if not isinstance(error, (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError)):
+        return False
+    try:
+        record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
+    except errors.InstanceNotFound:
+        return True
+    except Exception:
+        return False
+    return bool(record.task_state == TaskState.DELETING)
 
 
 def forget_host(instance: Any) -> None:
