@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ class Attempt:
         self.order = order
         self.instance = order.instance
         self.bdms = order.bdms
+        self.image: Mapping[str, Any] = {}
         self.image_meta: Any = None
         self.state_wanted: str = order.instance.vm_state
         self.is_harmless = True
@@ -99,7 +101,10 @@ class Attempt:
     def _read_parts(self) -> None:
         """The image and the devices that the guest is made of."""
         if self.order.image_ref:
-            self.image_meta = image_meta_of(self.host.images.show(self.context, self.order.image_ref))
+            self.image = self.host.images.show(self.context, self.order.image_ref)
+            self.image_meta = image_meta_of(self.image)
+        else:
+            self.image_meta = self.instance.image_meta
         if self.bdms is None:
             uuid = self.instance.uuid
             self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, uuid)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 from computed import errors
 from computed.operations.rebuild.attempt import Attempt
 from computed.states import MigrationStatus, VmState
-from computed.steps import moves, network
+from computed.steps import moves, network, volumes
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
@@ -28,6 +29,7 @@ class Evacuation(Attempt):
     _nodename: str
     _claim: Any
     _is_on_disk = False
+    _attachments_left: Sequence[str | None] = ()
 
     def _steps(self) -> Any:
         self._read_parts()
@@ -45,6 +47,8 @@ class Evacuation(Attempt):
         with awaiting_plugs(self.host, self.instance) as plugging:
             advance(self.host, self.instance, "rebuild_block_devices")
             network_info = self._move_ports()
+            left = [bdm.attachment_id for bdm in volumes.volume_bdms(self.bdms)]
+            volumes.move_here(self.host, self.context, self.instance, self.bdms, self.undo)
             self._spawning()
             publish(self.host, self.context, self._nodename)
             self.undo.push("take the guest away", self._take_guest_away)
@@ -52,16 +56,16 @@ class Evacuation(Attempt):
             plugging.expect_ports(network_info)
             self.host.driver.spawn(self.context, spec)
             plugging.wait()
+        volumes.complete(self.host, self.context, self.instance, self.bdms)
         self._name_this_host()
         self._record_the_end()
+        self._attachments_left = left
         return network_info
 
     def _read_parts(self) -> None:
         # In one call what the way here reads or keeps for the way back.
         self.instance.load("numa_topology", "pci_devices", "pci_requests", "resources", "trusted_certs")
         super()._read_parts()
-        if self.image_meta is None:
-            self.image_meta = self.instance.image_meta
 
     def _choose_node(self) -> str:
         nodename = self.order.nodename or min(self.host.tracker.nodenames(), default=None)
@@ -148,6 +152,7 @@ class Evacuation(Attempt):
         """The server lives here: its own place in place of the claim, and the migration is done."""
         self.host.tracker.settle_move(self.instance, self._claim)
         publish(self.host, self.context, self._nodename)
+        volumes.leave(self.host, self.context, self.instance, self.bdms, self._attachments_left)
         moves.drop_context(self.host, self.instance, self.order.migration)
         moves.end(self.host, self.order.migration, MigrationStatus.DONE)
 

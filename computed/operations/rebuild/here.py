@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from computed import errors
+from computed.lib.undo import UndoStack
+from computed.operations.rebuild import reimage
 from computed.operations.rebuild.attempt import Attempt
-from computed.steps import network
+from computed.steps import network, volumes
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_off
+from computed.steps.records import advance
 
 LOG = logging.getLogger(__name__)
 
@@ -23,6 +27,7 @@ class RebuildHere(Attempt):
     """
 
     _has_guest = False
+    _connected: Sequence[Any] = ()
 
     def _steps(self) -> Any:
         self._read_parts()
@@ -35,6 +40,8 @@ class RebuildHere(Attempt):
         self._announce_start(self.order.orig_image_ref)
         network_info = network.cached(self.instance)
         self._remove_guest()
+        if not self._reimage():
+            self._reconnect()
         first = FirstBoot(allocations, files, self.order.admin_password)
         with awaiting_plugs(self.host, self.instance) as plugging:
             self._spawning()
@@ -43,13 +50,9 @@ class RebuildHere(Attempt):
             plugging.expect_ports(network_info)
             self.host.driver.spawn(self.context, spec)
             plugging.wait()
+        volumes.complete(self.host, self.context, self.instance, self._connected)
         self._record_the_end()
         return network_info
-
-    def _read_parts(self) -> None:
-        super()._read_parts()
-        if self.image_meta is None:
-            self.image_meta = self.instance.image_meta
 
     def _remove_guest(self) -> None:
         try:
@@ -58,6 +61,28 @@ class RebuildHere(Attempt):
             # An earlier rebuild failed half-way; there may be disks.
             LOG.info("Instance %s has no guest to be powered off", self.instance.uuid)
         self.host.driver.destroy(self.context, doomed_guest(self.instance, self.bdms))
+
+    def _reimage(self) -> bool:
+        """Have the root volume overwritten with the new image, if that is asked for and there is one."""
+        root = next((bdm for bdm in self.bdms if bdm.is_root), None)
+        if not (self.order.reimages_boot_volume and root is not None and root.is_volume):
+            return False
+        advance(self.host, self.instance, "rebuild_block_devices")
+        reimage.overwrite(self.host, self.context, self.instance, root, self.image)
+        self._reconnect()
+        return True
+
+    def _reconnect(self) -> None:
+        """Bring the volumes' connections up to date; those that have none, as after a failure, get one."""
+        host, context, instance = self.host, self.context, self.instance
+        volumes.refresh(host, context, instance, self.bdms)
+        self._connected = [
+            bdm
+            for bdm in volumes.volume_bdms(self.bdms)
+            if not volumes.connection_of(bdm).get("driver_volume_type")
+        ]
+        # What is connected stays so when the rest fails: the volumes are the server's in any case.
+        volumes.prepare(host, context, instance, self._connected, UndoStack())
 
     def _clear_away(self) -> None:
         """Nobody else would remove the guest of a server whose record has gone meanwhile."""
