@@ -141,7 +141,7 @@ _ROWS: Final = (
     _row("terminate_instance", "instance bdms", REVERT | OWN, destroy.terminate_instance, lock=True),
     _row("soft_delete_instance", "instance", REVERT | OWN, soft_delete.soft_delete_instance, lock=True),
     _row("restore_instance", "instance", REVERT | OWN, soft_delete.restore_instance, lock=True),
-    _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT, rebuild.rebuild_instance, expected=_REBUILD),
+    _row("rebuild_instance", _REBUILD_ARGUMENTS, REVERT | OWN, rebuild.rebuild_instance, expected=_REBUILD),
     # Power
     _row("start_instance", "instance", REVERT | OWN, power.start_instance, lock=True, expected=_VTPM),
     _row("stop_instance", "instance clean_shutdown", REVERT | OWN, power.stop_instance, lock=True),

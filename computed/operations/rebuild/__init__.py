@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from computed import errors
 from computed.operations.rebuild.attempt import Attempt
 from computed.operations.rebuild.evacuation import Evacuation
 from computed.operations.rebuild.here import RebuildHere
@@ -44,8 +43,8 @@ def rebuild_instance(  # noqa: PLR0913 (the arguments of the RPC)
     """Make the guest of a server anew; with `recreate` it is evacuated to here; see compute_rpc.json.
 
     One that fails ends in ERROR with a fault, except where nothing had been done yet; what was deleted
-    meanwhile ends in silence. Raises BuildAbortException, PreserveEphemeralNotSupported, InstanceNotFound
-    for a server that lives elsewhere, and whatever made it fail.
+    meanwhile ends in silence. Raises BuildAbortException, PreserveEphemeralNotSupported, and whatever made
+    it fail.
     """
     order = RebuildOrder(
         instance=instance,
@@ -65,8 +64,6 @@ def rebuild_instance(  # noqa: PLR0913 (the arguments of the RPC)
         reimages_boot_volume=bool(reimage_boot_volume),
         target_state=target_state,
     )
-    if not recreate and instance.host != host.name:
-        raise errors.InstanceNotFound(instance_id=instance.uuid)
     kind: type[Attempt] = Evacuation if recreate else RebuildHere
     with host.locks.hold(instance.uuid):
         kind(host, context.elevated(), order).run()
