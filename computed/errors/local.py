@@ -53,5 +53,9 @@ class NetworkRequestRefused(ComputedError):
         self.status = status
 
 
+class LiveMigrationAborted(ComputedError):
+    """A live migration ended because somebody wanted it to; the guest is where it was."""
+
+
 class Interrupted(ComputedError):
     """What was being done to an instance ended with the process that did it."""

@@ -109,6 +109,26 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveMigrationProgress:
+    """How far a live migration is, in bytes. After the switch to post-copy it cannot be aborted any more."""
+
+    memory_total: int
+    memory_processed: int
+    memory_remaining: int
+    disk_total: int = 0
+    disk_processed: int = 0
+    disk_remaining: int = 0
+    is_post_copy: bool = False
+
+    @property
+    def percent(self) -> int:
+        """How much of the memory is there, 0 to 100."""
+        if not self.memory_total:
+            return 0
+        return 100 - round(100 * self.memory_remaining / self.memory_total)
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleEvent:
     """Something happened to a guest that we did not order; `name` as in contract `lifecycle_events`."""
 

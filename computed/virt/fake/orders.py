@@ -62,11 +62,17 @@ class Orders:
         self._current_rules()
         _delays(self._conf.fake.delays)
 
+    def delay_of(self, operation: str) -> float:
+        """The seconds that `operation` is ordered to take."""
+        return _delays(self._conf.fake.delays).get(operation, 0.0)
+
     @contextmanager
-    def around(self, operation: str, instance: Any = None) -> Iterator[None]:
-        """Delay, crash or fail as ordered for `operation` on `instance`, else run the block."""
+    def around(self, operation: str, instance: Any = None, *, delays: bool = True) -> Iterator[None]:
+        """Delay, crash or fail as ordered for `operation` on `instance`, else run the block.
+
+        With `delays` off the block itself takes the time that `delay_of` tells."""
         self._crash(f"{operation}.before")
-        delay_seconds = _delays(self._conf.fake.delays).get(operation, 0.0)
+        delay_seconds = self.delay_of(operation) if delays else 0.0
         if delay_seconds:
             time.sleep(delay_seconds)
         self._fail(operation, instance)

@@ -33,7 +33,8 @@ _CAN = frozenset(
 @dataclass(frozen=True)
 class Variant:
     """What a name stands for: the size of each node, extra capabilities, failure rules as in `[fake]fail`,
-    resources of a child provider, and whether the node's uuid follows from its name."""
+    resources of a child provider, whether the node's uuid follows from its name, and how long a live
+    migration takes that nobody aborts or forces."""
 
     vcpus: int = 1000
     memory_mib: int = 800_000
@@ -42,6 +43,7 @@ class Variant:
     fail: tuple[str, ...] = ()
     child_resources: Mapping[str, int] = field(default_factory=dict)
     uuid_from_name: bool = False
+    live_migration_seconds: float = 0.0
 
     @property
     def capabilities(self) -> Mapping[str, bool]:
@@ -72,6 +74,8 @@ VARIANTS: Mapping[str, Variant] = {
     "EphEncryptionDriverPLAIN": replace(_MEDIUM, also=(_ENCRYPTION, f"{_ENCRYPTION}_plain")),
     "FakeRescheduleDriver": Variant(fail=_RESCHEDULE),
     "FakeRescheduleDriverWithNestedCustomResources": replace(_NESTED, fail=_RESCHEDULE),
+    "FakeLiveMigrateDriver": Variant(live_migration_seconds=5.0),
+    "FakeLiveMigrateDriverWithNestedCustomResources": replace(_NESTED, live_migration_seconds=5.0),
     "FakeBuildAbortDriver": Variant(fail=_ABORT),
     "FakeBuildAbortDriverWithNestedCustomResources": replace(_NESTED, fail=_ABORT),
 }
