@@ -74,6 +74,8 @@ class Service:
         _check_options(self._conf)
         self._host.driver.init_host(self._host.name)
         Identity(self._conf, self._host.driver, self._host.name).settle(context, record)
+        if record is not None:
+            self._host.console_tokens.assume_earlier(self._conf.consoleauth.token_ttl)
         self._parts.recover(self._host, context)
         record = register(context, self._host.name, record)
         self._host.tracker.use_service(record)
@@ -97,6 +99,7 @@ class Service:
         deadline = time.monotonic() + total
         self._parts.runner.stop()
         is_left = self._parts.servers.stop_primary()
+        self._host.departures.close()
         is_idle = self._wait_idle(min(self._conf.manager_shutdown_timeout, total))
         self._host.stop_waiting()
         if not is_idle:
@@ -123,6 +126,8 @@ class Service:
             LOG.info("Waiting up to %d s for work in flight: %s", timeout_seconds, inflight.counts())
         began = time.monotonic()
         is_idle = inflight.wait_idle(timeout_seconds)
+        left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
+        is_idle = self._host.departures.wait_idle(left_seconds) and is_idle
         left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
         is_quiet = self._parts.runner.join(min(left_seconds, _PERIODIC_SECONDS))
         if not (is_idle and is_quiet):

@@ -222,6 +222,16 @@ class ResourceTracker:
         ledger.settle(ticket)
         claim.abort()
 
+    def arrive(self, instance: Any, nodename: str) -> None:
+        """An instance for which a move held room lives here from now on: the room is its own."""
+        ledger = self._node(nodename).ledger
+        held = [entry for key, entry in ledger.entries().items() if key[0] == instance.uuid]
+        entry = replace(held[0], state=InstanceState.of(instance)) if held else None
+        if entry is None:
+            entry = _entry(instance, instance.flavor, None, InstanceState.of(instance))
+        ledger.settle(ledger.take((instance.uuid, None), entry)[0])
+        ledger.drop_matching(instance.uuid, migrations_only=True)
+
     def release(self, instance: Any) -> None:
         """An instance has left this host for good (deleted, shelved, in error before it was here)."""
         for node in self._nodes:

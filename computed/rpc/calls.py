@@ -13,6 +13,7 @@ from computed.operations import (
     destroy,
     events,
     host,
+    live_migration,
     pause,
     power,
     reboot,
@@ -88,7 +89,7 @@ _EVENT_NAMES: Final = {"build_and_run_instance": "compute__do_build_and_run_inst
 _LOCKS: Final = {"attach_interface": interface_lock, "detach_interface": interface_lock}
 # Hundreds of these may arrive at once and wait for networks and images: power verbs must not queue behind.
 _BACKGROUND: Final = frozenset(
-    {"build_and_run_instance", "rebuild_instance", "snapshot_instance", "live_migration", "prep_resize"}
+    {"build_and_run_instance", "rebuild_instance", "snapshot_instance", "prep_resize"}
 )
 
 _CONSOLE: Final[Errors] = (
@@ -274,15 +275,60 @@ _ROWS: Final = (
         "finish_revert_snapshot_based_resize_at_source", "instance migration", REVERT | MIGRATION, lock=True
     ),
     # Live migration
-    _row("check_can_live_migrate_destination", _LIVE_CHECK_ARGUMENTS, EVENT),
-    _row("check_can_live_migrate_source", "instance dest_check_data", EVENT | OWN),
-    _row("check_instance_shared_storage", "data", NOTIFY),
-    _row("pre_live_migration", "instance disk migrate_data", EVENT),
-    _row("live_migration", "dest instance block_migration migration migrate_data", EVENT | MIGRATION),
-    _row("live_migration_force_complete", "instance", EVENT),
-    _row("live_migration_abort", "instance migration_id", EVENT | OWN),
-    _row("post_live_migration_at_destination", "instance block_migration", EVENT),
-    _row("rollback_live_migration_at_destination", "instance destroy_disks migrate_data", EVENT),
+    _row(
+        "check_can_live_migrate_destination",
+        _LIVE_CHECK_ARGUMENTS,
+        EVENT,
+        live_migration.check_can_live_migrate_destination,
+    ),
+    _row(
+        "check_can_live_migrate_source",
+        "instance dest_check_data",
+        EVENT | OWN,
+        live_migration.check_can_live_migrate_source,
+    ),
+    _row(
+        "check_instance_shared_storage",
+        "data",
+        NOTIFY,
+        live_migration.check_instance_shared_storage,
+    ),
+    _row(
+        "pre_live_migration",
+        "instance disk migrate_data",
+        EVENT,
+        live_migration.pre_live_migration,
+    ),
+    _row(
+        "live_migration",
+        "dest instance block_migration migration migrate_data",
+        EVENT | MIGRATION,
+        live_migration.live_migration,
+    ),
+    _row(
+        "live_migration_force_complete",
+        "instance",
+        EVENT,
+        live_migration.live_migration_force_complete,
+    ),
+    _row(
+        "live_migration_abort",
+        "instance migration_id",
+        EVENT | OWN,
+        live_migration.live_migration_abort,
+    ),
+    _row(
+        "post_live_migration_at_destination",
+        "instance block_migration",
+        EVENT,
+        live_migration.post_live_migration_at_destination,
+    ),
+    _row(
+        "rollback_live_migration_at_destination",
+        "instance destroy_disks migrate_data",
+        EVENT,
+        live_migration.rollback_live_migration_at_destination,
+    ),
     # Shelving
     _row("shelve_instance", "instance image_id clean_shutdown accel_uuids", REVERT | OWN, lock=True),
     _row("shelve_offload_instance", "instance clean_shutdown accel_uuids", REVERT | OWN, lock=True),

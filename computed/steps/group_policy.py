@@ -39,6 +39,23 @@ def check_group_policy(host: ComputeHost, context: Any, instance: Any, hint: str
         group = find(context, hint)
     except errors.InstanceGroupNotFound:
         return
+    _check(host, context, instance, group)
+
+
+def check_own_group(host: ComputeHost, context: Any, instance: Any) -> None:
+    """Raise GroupAffinityViolation if the instance, which is elsewhere, must not come to this host together
+    with its group. An instance in no group never gets into one, so it is asked about once only."""
+    if host.conf.workarounds.disable_group_policy_check_upcall or instance.uuid in host.ungrouped:
+        return
+    try:
+        group = objects.InstanceGroup.get_by_instance_uuid(context, instance.uuid)
+    except errors.InstanceGroupNotFound:
+        host.ungrouped.add(instance.uuid)
+        return
+    _check(host, context, instance, group)
+
+
+def _check(host: ComputeHost, context: Any, instance: Any, group: Any) -> None:
     with host.locks.hold(f"group-{group.uuid}"):
         if group.policy == "anti-affinity":
             _check_apart(host, context, instance, group)

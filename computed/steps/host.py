@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from computed.lib.locks import KeyedLocks
+from computed.steps.console_tokens import ConsoleTokens
+from computed.steps.departures import Departures
 from computed.steps.events import ExternalEvents
 from computed.steps.lanes import Lanes
 from computed.steps.own_calls import OwnCalls
+from computed.steps.remembered import Remembered
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -51,6 +54,10 @@ class ComputeHost:
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     stopping: threading.Event = field(default_factory=threading.Event)
     own_calls: OwnCalls = field(default_factory=OwnCalls)
+    console_tokens: ConsoleTokens = field(default_factory=ConsoleTokens)
+    ungrouped: Remembered = field(default_factory=Remembered)
+    """Instances known to be in no server group."""
+    departures: Departures = field(init=False)
     lanes: Lanes = field(init=False)
     build_slots: AbstractContextManager[Any] = field(init=False)
     """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
@@ -61,11 +68,17 @@ class ComputeHost:
     def __post_init__(self) -> None:
         object.__setattr__(self, "build_slots", _slots(self.conf.max_concurrent_builds))
         object.__setattr__(self, "snapshot_slots", _slots(self.conf.max_concurrent_snapshots))
+        limit = self.conf.max_concurrent_builds
+        slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
+        object.__setattr__(self, "build_slots", slots)
+        departures = Departures(self.conf.max_concurrent_live_migrations)
+        object.__setattr__(self, "departures", departures)
         object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))
 
     def stop_waiting(self) -> None:
         """The agent stops: whoever waits for an event or for the conductor to come back gives up."""
         self.stopping.set()
+        self.departures.close()
         self.events.cancel_all()
         self.lanes.close()
 

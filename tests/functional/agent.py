@@ -72,11 +72,12 @@ class Agent:
         """Wait until everything that it has received or begun by itself is finished."""
         assert self.host.lanes.wait_idle(seconds), f"{self.name}: work on an instance does not end"
         assert self.parts.manager.inflight.wait_idle(seconds), self.parts.manager.inflight.counts()
+        assert self.host.departures.wait_idle(seconds), f"{self.name}: a live migration does not end"
 
     @property
     def is_busy(self) -> bool:
         """Whether a message is being worked on."""
-        return bool(self.parts.manager.inflight.counts())
+        return bool(self.parts.manager.inflight.counts()) or bool(self.host.departures)
 
 
 def make_conf(directory: Path, patience_seconds: float, options: dict[str, Any]) -> cfg.ConfigOpts:
@@ -92,6 +93,8 @@ def make_conf(directory: Path, patience_seconds: float, options: dict[str, Any])
         # Tests run periodic tasks and count: nothing may happen by itself.
         "periodic_enable": False,
         "report_interval": 0,
+        # Nobody plugs anything here: tests that want the event send it themselves.
+        "compute.live_migration_wait_for_vif_plug": False,
         "rpc_response_timeout": int(patience_seconds),
         **options,
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from computed import errors
 from computed.states import PowerState, VmState
 from computed.virt import capabilities, uptime
+from computed.virt.fake.live_migration import FakeLiveMigration
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
@@ -94,6 +95,7 @@ class FakeDriver(
     FakePausing,
     FakeSnapshots,
     FakeRescue,
+    FakeLiveMigration,
     FakeHost,
 ):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""

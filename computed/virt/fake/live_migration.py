@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
@@ -93,8 +94,7 @@ class FakeLiveMigration(LiveMigrationPort):
             return data
 
     def disks_to_send(self, context: Any, spec: GuestSpec, data: Any) -> str | None:
-        guest = self._movable(spec.instance)
-        return json.dumps([{"path": name} for name in guest.disks])
+        return json.dumps({"guest": asdict(self._movable(spec.instance))})
 
     def prepare_live_migration(self, context: Any, spec: GuestSpec, disk: str | None, data: Any) -> Any:
         instance = spec.instance
@@ -102,14 +102,7 @@ class FakeLiveMigration(LiveMigrationPort):
             known = self._store.find(instance.uuid)
             if known is not None and known.defined:
                 raise errors.InstanceExists(name=instance.uuid)
-            is_paused = instance.power_state == PowerState.PAUSED
-            self._coming[instance.uuid] = FakeGuest(
-                uuid=instance.uuid,
-                name=instance.name,
-                power_state=PowerState.PAUSED if is_paused else PowerState.RUNNING,
-                disks=_names(disk) or [each.device_name or "" for each in spec.disks],
-                vifs=[vif["id"] for vif in spec.network_info or ()],
-            )
+            self._coming[instance.uuid] = _guest_of(disk) or _new_guest(instance)
             return data
 
     def live_migrate(self, context: Any, spec: GuestSpec, dest: str, data: Any, watch: Watch) -> None:
@@ -148,12 +141,8 @@ class FakeLiveMigration(LiveMigrationPort):
             known = self._store.find(instance.uuid)
             if known is not None and known.defined:
                 return
-            guest = self._coming.pop(instance.uuid, None) or FakeGuest(
-                # This agent was restarted while the guest was on its way.
-                uuid=instance.uuid,
-                name=instance.name,
-                power_state=instance.power_state or PowerState.RUNNING,
-            )
+            # This agent may have been restarted while the guest was on its way.
+            guest = self._coming.pop(instance.uuid, None) or _new_guest(instance)
             guest.vifs = [vif["id"] for vif in spec.network_info or ()]
             guest.say(f"FAKE GUEST {guest.name} {guest.uuid}")
             guest.say("ARRIVED")
@@ -197,9 +186,14 @@ def _travel(trip: _Trip, instance: Any, seconds: float, watch: Watch) -> None:
         raise errors.LiveMigrationAborted("the live migration was aborted")
 
 
-def _names(disk: str | None) -> list[str]:
-    """The disks that the other end's driver told of; none when it is not one of ours."""
+def _guest_of(disk: str | None) -> FakeGuest | None:
+    """The guest as the other end's driver remembers it; None when that is not one of ours."""
     try:
-        return [str(each["path"]) for each in json.loads(disk or "[]")]
+        return FakeGuest(**json.loads(disk or "{}")["guest"])
     except (ValueError, TypeError, KeyError):
-        return []
+        return None
+
+
+def _new_guest(instance: Any) -> FakeGuest:
+    is_paused = instance.power_state == PowerState.PAUSED
+    return FakeGuest(instance.uuid, instance.name, PowerState.PAUSED if is_paused else PowerState.RUNNING)

@@ -7,6 +7,7 @@ from typing import Any
 
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
+from computed.virt.port.live_migration import LiveMigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
 from computed.virt.port.snapshots import SnapshotPort
@@ -19,6 +20,7 @@ class Driver(
     PausePort,
     SnapshotPort,
     RescuePort,
+    LiveMigrationPort,
 ):
     """One hypervisor: every concern has a port of its own."""
 

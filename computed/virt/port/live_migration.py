@@ -16,7 +16,7 @@ class LiveMigrationPort:
 
     `data` is an `objects.LiveMigrateData` of the driver's own kind: it travels between both ends, and each
     method that returns one may have filled in more of it. The order of the calls, D for destination and S
-    for source: check_destination (D), check_source (S), end_check (D); disks_to_live_migrate (S), prepare (D),
+    for source: check_destination (D), check_source (S), end_check (D); disks_to_send (S), prepare (D),
     live_migrate (S), end_at_source (S), receive_guest (D). When anything before `receive_guest` fails: take_back_at_source
     (S; only after `prepare`) and take_back_at_destination (D).
     """

@@ -1,0 +1,352 @@
+"""A live migration as its source sees it: it waits for its turn, prepares the other end, lets the guest go."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import errors, objects
+from computed.operations.live_migration.rollback import Rollback, cancel_waiting
+from computed.states import ExternalEventName, MigrationStatus, VmState
+from computed.steps import live_migration as shared
+from computed.steps import network, volumes
+from computed.steps.announce import announce
+from computed.steps.console_tokens import take_back
+from computed.steps.departures import Departure
+from computed.steps.faults import record_fault
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.patience import patiently
+from computed.steps.records import save
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.events import Expectation
+    from computed.steps.host import ComputeHost
+    from computed.virt.specs import LiveMigrationProgress
+
+LOG = logging.getLogger(__name__)
+
+PROGRESS_SECONDS: Final = 5.0
+"""How often the records say how far a live migration is."""
+
+_NOT_BEGUN: Final = (MigrationStatus.ACCEPTED, MigrationStatus.QUEUED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the conductor has sent: the guest, where to, and what both ends have agreed upon."""
+
+    instance: Any
+    dest: str
+    block_migration: bool | None
+    migration: Any
+    migrate_data: Any
+
+
+def live_migration(  # noqa: PLR0913 (the arguments of the RPC)
+    host: ComputeHost,
+    context: RequestContext,
+    *,
+    dest: str,
+    instance: Any,
+    block_migration: bool | None,
+    migration: Any,
+    migrate_data: Any,
+) -> None:
+    """Let the instance go to host `dest` as soon as it is its turn; returns before that.
+
+    Raises LiveMigrationNotSubmitted when the agent stops, MigrationError when another live migration of
+    the instance is under way. An order that has come before is ignored.
+    """
+    if host.departures.knows(migration.uuid) or _is_old(host, context, instance, migration):
+        LOG.warning("Live migration %s of instance %s was ordered again", migration.uuid, instance.uuid)
+        return
+    order = Order(instance, dest, block_migration, migration, migrate_data)
+    departure = Departure(
+        instance_uuid=instance.uuid,
+        migration_uuid=migration.uuid,
+        migration_id=migration.id,
+        run=lambda departure: LiveMigration(host, context, order, departure).run(),
+        cancel=lambda: cancel_waiting(host, context, instance, migration),
+    )
+    try:
+        if not host.departures.submit(departure, may_wait=False):
+            shared.set_status(host, migration, MigrationStatus.QUEUED)
+            host.departures.submit(departure, may_wait=True)
+    except errors.ShuttingDown as error:
+        cancel_waiting(host, context, instance, migration)
+        raise errors.LiveMigrationNotSubmitted(
+            migration_uuid=migration.uuid, instance_uuid=instance.uuid
+        ) from error
+
+
+def _is_old(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
+    """Whether this order was carried out by a process before this one: the guest is gone, the record says so."""
+    try:
+        host.driver.state(instance)
+    except errors.InstanceNotFound:
+        return objects.Migration.get_by_id(context, migration.id).status not in _NOT_BEGUN
+    except errors.HypervisorUnavailable:
+        LOG.warning("Live migration of instance %s: the hypervisor cannot be asked yet", instance.uuid)
+    return False
+
+
+class LiveMigration:
+    """One live migration that has got its turn, in a thread of its own."""
+
+    def __init__(
+        self, host: ComputeHost, context: RequestContext, order: Order, departure: Departure
+    ) -> None:
+        self.host = host
+        self.context = context
+        self.order = order
+        self.instance = order.instance
+        self.migration = order.migration
+        self.data = order.migrate_data
+        self.departure = departure
+        self.bdms: Any = ()
+        self._progress_at = time.monotonic()
+
+    def run(self) -> None:
+        """Prepare, let go, and finish or take back. What fails is recorded; nothing is raised."""
+        self.context.update_store()
+        started = time.monotonic()
+        try:
+            self._prepare()
+        except Exception as error:
+            self._fail(error, is_prepared=False)
+            return
+        if self._is_stopped():
+            return
+        try:
+            self._let_go()
+        except errors.LiveMigrationAborted:
+            LOG.info("Live migration of instance %s to %s was aborted", self.instance.uuid, self.order.dest)
+            self._rollback(MigrationStatus.CANCELLED)
+        except errors.HypervisorUnavailable as error:
+            self._lose(error)
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._finish(started)
+
+    # Before the guest leaves
+
+    def _prepare(self) -> None:
+        """Everything up to the point where the destination is ready; the volumes as they are here are kept."""
+        host, instance = self.host, self.instance
+        instance.load(*PARTS)
+        shared.set_status(host, self.migration, MigrationStatus.PREPARING)
+        self.bdms = shared.read_bdms(self.context, instance, self.data)
+        # The destination's room is held for this migration: the audit then knows whose it is.
+        self.data.migration = self.migration
+        disk = host.driver.disks_to_send(self.context, self._spec(), self.data)
+        with self._plugging() as expectation:
+            self.data = host.computes.pre_live_migration(
+                self.context, self.order.dest, instance=instance, disk=disk, migrate_data=self.data
+            )
+            self.data.migration = self.migration
+            if expectation is not None and shared.value_of(self.data, "wait_for_vif_plugged"):
+                self._wait_for(expectation)
+
+    def _spec(self) -> Any:
+        spec = known_guest(self.instance, self.bdms)
+        return replace(spec, network_info=shared.vifs_at_source(self.data, self.instance))
+
+    @contextmanager
+    def _plugging(self) -> Iterator[Expectation | None]:
+        """From now on keep what the network says of the ports: it speaks before the destination is done."""
+        ports = [vif["id"] for vif in network.cached(self.instance)]
+        if not (ports and self.host.conf.vif_plugging_timeout):
+            yield None
+            return
+        events = [(str(ExternalEventName.NETWORK_VIF_PLUGGED), port) for port in ports]
+        with self.host.events.expect(self.instance.uuid, events) as expectation:
+            yield expectation
+
+    def _wait_for(self, expectation: Expectation) -> None:
+        """Wait until the network has plugged everything at the destination.
+
+        Raises MigrationError, VirtualInterfacePlugException; with vif_plugging_is_fatal off that is only
+        logged."""
+        conf, dest = self.host.conf, self.order.dest
+        try:
+            expectation.wait(conf.vif_plugging_timeout)
+        except errors.InstanceEventTimeout as error:
+            failure: Exception = errors.MigrationError(
+                reason=f"the network did not say within {conf.vif_plugging_timeout} s that "
+                f"{expectation.missing()} are plugged on {dest}; where it never says so, switch "
+                f"[compute]live_migration_wait_for_vif_plug off there"
+            )
+            failure.__cause__ = error
+        except errors.NovaException as error:
+            failure = errors.VirtualInterfacePlugException(
+                f"The network reports for instance {self.instance.uuid} on {dest}: {error}"
+            )
+        else:
+            return
+        if conf.vif_plugging_is_fatal:
+            raise failure
+        LOG.warning("Instance %s migrates all the same: %s", self.instance.uuid, failure)
+
+    def _is_stopped(self) -> bool:
+        """Whether somebody has aborted it while it prepared; then everything is taken back here."""
+        departures = self.host.departures
+        if not departures.is_stopped(self.departure):
+            shared.set_status(self.host, self.migration, MigrationStatus.RUNNING)
+            if departures.begin_leaving(self.departure):
+                return False
+        LOG.info("Live migration of instance %s was aborted before it left", self.instance.uuid)
+        self._rollback(MigrationStatus.CANCELLED)
+        announce(self.host, self.context, self.instance, "live_migration_abort", "end")
+        return True
+
+    # While it leaves
+
+    def _let_go(self) -> None:
+        self.host.driver.live_migrate(
+            self.context, self._spec(), self.order.dest, self.data, self._note_progress
+        )
+
+    def _note_progress(self, progress: LiveMigrationProgress) -> None:
+        """Now and then write down how far it is; what cannot be written is told next time."""
+        migration, now = self.migration, time.monotonic()
+        is_news = progress.is_post_copy and migration.status != MigrationStatus.RUNNING_POST_COPY
+        if now - self._progress_at < PROGRESS_SECONDS and not is_news:
+            return
+        self._progress_at = now
+        for kind in ("memory", "disk"):
+            for part in ("total", "processed", "remaining"):
+                setattr(migration, f"{kind}_{part}", getattr(progress, f"{kind}_{part}"))
+        if is_news:
+            migration.status = str(MigrationStatus.RUNNING_POST_COPY)
+        self.instance.progress = progress.percent
+        shared.attempt("its progress is not recorded", self.instance.uuid, migration.save)
+        shared.attempt("its progress is not recorded", self.instance.uuid, self.instance.save)
+
+    # When it did not work
+
+    def _rollback(self, status: MigrationStatus, *, is_prepared: bool = True) -> None:
+        rollback = Rollback(
+            self.host, self.context, self.instance, self.migration, self.data, self._spec(), self.bdms
+        )
+        rollback.run(status, is_prepared=is_prepared)
+
+    def _fail(self, error: Exception, *, is_prepared: bool = True) -> None:
+        stage = "on its way" if is_prepared else "in preparation"
+        LOG.error(
+            "Live migration of instance %s to %s failed %s, the guest stays: %s",
+            self.instance.uuid,
+            self.order.dest,
+            stage,
+            error,
+            exc_info=error,
+        )
+        record_fault(self.host, self.context, self.instance, error)
+        try:
+            self._rollback(MigrationStatus.FAILED, is_prepared=is_prepared)
+        except Exception:
+            LOG.exception("Instance %s could not be brought back from its migration", self.instance.uuid)
+            shared.try_set_status(self.host, self.migration, MigrationStatus.ERROR)
+
+    def _lose(self, error: Exception) -> None:
+        """Nobody knows where the guest is: nothing is given back, an operator must look."""
+        LOG.error(
+            "Live migration of instance %s to %s: the hypervisor does not answer, so the guest may be on "
+            "either host; look for it, then reset the state of the instance: %s",
+            self.instance.uuid,
+            self.order.dest,
+            error,
+        )
+        record_fault(self.host, self.context, self.instance, error)
+        self._end_in_error()
+
+    def _end_in_error(self) -> None:
+        shared.try_set_status(self.host, self.migration, MigrationStatus.ERROR)
+        self.instance.vm_state = VmState.ERROR
+        self.instance.task_state = None
+        shared.attempt(
+            "it is not marked as in error", self.instance.uuid, lambda: save(self.host, self.instance)
+        )
+
+    # When the guest is there
+
+    def _finish(self, started: float) -> None:
+        """The guest runs at the destination: nothing of it may stay here, whatever fails from now on."""
+        host, context, instance, dest = self.host, self.context, self.instance, self.order.dest
+        # As the interfaces are known here: the destination will write them anew.
+        network_info = network.cached(instance)
+        announce(host, context, instance, "live_migration_post", "start", network_info=network_info)
+        shared.attempt(
+            f"its ports are not active on {dest} yet, which will see to it",
+            instance.uuid,
+            lambda: host.network.activate_bindings(context, instance, host=dest),
+        )
+        self._leave_here()
+        try:
+            host.computes.post_live_migration_at_destination(
+                context, dest, instance=instance, block_migration=self.order.block_migration
+            )
+        except Exception as error:
+            self._end_at_destination(error)
+            return
+        host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
+        announce(host, context, instance, "live_migration_post", "end", network_info=network_info)
+        shared.try_set_status(host, self.migration, MigrationStatus.COMPLETED)
+        shared.forget_allocations(host, context, (self.migration.uuid,))
+        LOG.info(
+            "Instance %s has moved to %s in %.2f s", instance.uuid, dest, time.monotonic() - started
+        )
+
+    def _leave_here(self) -> None:
+        """Remove from this host what the guest had here."""
+        host, context, instance = self.host, self.context, self.instance
+        clean_up, destroy_disks = shared.clean_up_flags(self.data)
+        end = partial(
+            host.driver.end_live_migration_at_source,
+            context,
+            self._spec(),
+            self.data,
+            clean_up=clean_up,
+            destroy_disks=destroy_disks,
+        )
+        shared.attempt("something of it is left on this host", instance.uuid, end)
+        volumes.leave(host, context, instance, self.bdms)
+        take_back(host, context, instance)
+        host.events.forget(instance.uuid)
+        host.tracker.release(instance)
+
+    def _end_at_destination(self, error: Exception) -> None:
+        """The guest is there, but the destination has not taken note of it: the record says at least so much."""
+        LOG.error(
+            "Instance %s runs on %s, which could not finish its live migration; see there: %s",
+            self.instance.uuid,
+            self.order.dest,
+            error,
+            exc_info=error,
+        )
+        record_fault(self.host, self.context, self.instance, error)
+        shared.attempt("its record is not up to date", self.instance.uuid, self._record_destination)
+        self._end_in_error()
+        shared.forget_allocations(self.host, self.context, (self.migration.uuid,))
+
+    def _record_destination(self) -> None:
+        dest, instance = self.order.dest, self.instance
+        instance.obj_reset_changes()
+        patiently(
+            f"Reading instance {instance.uuid}",
+            lambda is_repeated: instance.refresh(),
+            stopping=self.host.stopping,
+        )
+        if instance.host == dest:
+            return
+        instance.host = dest
+        instance.node = self.migration.dest_node
+        node = objects.ComputeNode.get_by_host_and_nodename(self.context, dest, self.migration.dest_node)
+        instance.compute_id = node.id
+        instance.progress = 0

@@ -1,0 +1,139 @@
+"""What the legs of a live migration share: reading LiveMigrateData, and giving things back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.objects.network_model import NetworkInfo
+from computed.states import MigrationStatus
+from computed.steps import network
+from computed.steps.patience import patiently
+from computed.steps.records import advance
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def value_of(data: Any, name: str) -> Any:
+    """A field of a LiveMigrateData; None where the other end's class has no such field or left it out."""
+    return getattr(data, name) if data is not None and name in data else None
+
+
+def clean_up_flags(data: Any) -> tuple[bool, bool]:
+    """Whether the host that the guest is not on has something to clean up, and whether that means disks.
+
+    Contract: nova 34 asks the destination for a rollback, and cleans the source, only when the first is
+    true. Files on shared storage are the other host's too.
+    """
+    if data is None or data.obj_name() not in ("LibvirtLiveMigrateData", "HyperVLiveMigrateData"):
+        return False, False
+    is_shared_path = bool(value_of(data, "is_shared_instance_path"))
+    is_shared_storage = bool(value_of(data, "is_shared_block_storage"))
+    if data.obj_name() == "HyperVLiveMigrateData":
+        return True, not is_shared_path
+    has_more = (
+        "target_mdevs" in data
+        or value_of(data, "dst_numa_info") is not None
+        or value_of(data, "vtpm_secret_uuid") is not None
+    )
+    return not is_shared_path or has_more, not (is_shared_path or is_shared_storage)
+
+
+def vifs_at_source(data: Any, instance: Any) -> Any:
+    """The interfaces as they are plugged at the source, whatever the destination made of them since."""
+    vifs = value_of(data, "vifs")
+    if not vifs:
+        return network.cached(instance)
+    return NetworkInfo([vif.source_vif for vif in vifs])
+
+
+def read_bdms(context: Any, instance: Any, data: Any) -> Any:
+    """The instance's block device mappings; none are read when the check at the source has said in `data`
+    that there is no volume among them. Nobody attaches one to an instance that migrates."""
+    if value_of(data, "old_vol_attachment_ids") == {}:
+        return objects.BlockDeviceMappingList(objects=[])
+    return objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+
+
+def set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
+    """Save how far a migration is."""
+    migration.status = str(status)
+
+    patiently(
+        f"Migration {migration.uuid} becomes {status}",
+        lambda is_repeated: migration.save(),
+        stopping=host.stopping,
+    )
+
+
+def try_set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
+    """As set_status; that it cannot be saved is logged, for what it tells of has happened."""
+    attempt(
+        f"its record stays {migration.status} instead of {status}",
+        migration.instance_uuid,
+        lambda: set_status(host, migration, status),
+    )
+
+
+def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
+    """Do one part of a clean-up of which no part may keep the others from happening; True when it went well."""
+    try:
+        deed()
+    except Exception as error:
+        LOG.warning(
+            "Live migration of instance %s: %s: %s: %s",
+            instance_uuid,
+            complaint,
+            type(error).__name__,
+            error,
+            exc_info=LOG.isEnabledFor(logging.DEBUG),
+        )
+        return False
+    return True
+
+
+def give_back_destination(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The guest stays here: take the room it held at the destination, and its second bindings there."""
+    admin = context.elevated()
+    attempt(
+        f"the source's allocations stay with migration {migration.uuid}",
+        instance.uuid,
+        lambda: host.placement.move_allocations(context, migration.uuid, instance.uuid),
+    )
+    delete_bindings(host, admin, instance, migration.dest_compute)
+
+
+def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> None:
+    """Delete the bindings to the host that the guest is not on; what fails is logged."""
+    attempt(
+        f"its ports stay bound to host {at} too",
+        instance.uuid,
+        lambda: host.network.delete_bindings(context.elevated(), instance, host=at),
+    )
+
+
+def end_task(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The instance is no longer migrating; when it has been deleted meanwhile nothing is held for it."""
+    instance.progress = 0
+    try:
+        advance(host, instance, "live_migration_rollback")
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s was deleted while it was migrating", instance.uuid)
+        forget_allocations(host, context, (migration.uuid, instance.uuid))
+    except errors.InstanceUpdateConflict as error:
+        LOG.info("Instance %s is in other hands after its migration: %s", instance.uuid, error)
+
+
+def forget_allocations(host: ComputeHost, context: Any, consumers: Iterable[str]) -> None:
+    """Placement holds nothing for these any more; what fails is logged."""
+    for consumer in consumers:
+        attempt(
+            f"allocations of consumer {consumer} stay",
+            consumer,
+            lambda consumer=consumer: host.placement.delete_allocations(context, consumer),  # type: ignore[misc]
+        )
