@@ -68,9 +68,6 @@ class ComputeHost:
     def __post_init__(self) -> None:
         object.__setattr__(self, "build_slots", _slots(self.conf.max_concurrent_builds))
         object.__setattr__(self, "snapshot_slots", _slots(self.conf.max_concurrent_snapshots))
-        limit = self.conf.max_concurrent_builds
-        slots: AbstractContextManager[Any] = threading.BoundedSemaphore(limit) if limit else nullcontext()
-        object.__setattr__(self, "build_slots", slots)
         departures = Departures(self.conf.max_concurrent_live_migrations)
         object.__setattr__(self, "departures", departures)
         object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))

@@ -81,7 +81,7 @@ def try_set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -
 
 
 def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
-    """Do one part of a clean-up of which no part may keep the others from happening; True when it went well."""
+    """Do one part of a clean-up, no part of which may keep another from happening; True if it went well."""
     try:
         deed()
     except Exception as error:

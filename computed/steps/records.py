@@ -20,6 +20,7 @@ def advance(
     host: ComputeHost,
     instance: Any,
     edge: str | Edge,
+    /,
     *,
     vm_states: Sequence[VmState] = (),
     **changes: Any,

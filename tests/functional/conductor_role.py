@@ -189,6 +189,8 @@ class ConductorRole(ControlPlane):
         except Exception:
             self.give_up(context, uuid, migration)
             raise
+        self._bind_ports(context, uuid, to, migrate_data)
+        self.set_migration(migration, dest_node=to)
         self.cloud.rpc.cast(
             "live_migration",
             context=context,
@@ -204,3 +206,42 @@ class ConductorRole(ControlPlane):
         if wait:
             self.rest(uuid)
         return migration
+
+    def _bind_ports(self, context: Any, uuid: str, to: str, migrate_data: Any) -> None:
+        """Bind the ports to the destination too, and tell both ends how; not counted."""
+        network = self.cloud.embedded.network
+        asked = network.requests
+        if network.supports_multiple_bindings(context):
+            bindings = network.create_bindings(context, self.instance(uuid, context), host=to)
+            for vif in migrate_data.vifs:
+                binding = bindings[vif.port_id]
+                vif.profile = binding["profile"]
+                vif.vnic_type = binding["vnic_type"]
+                vif.vif_details = binding["vif_details"]
+                vif.vif_type = binding["vif_type"]
+        network.requests = asked
+
+    def abort(self, uuid: str, migration: str) -> None:
+        """Have a live migration aborted, as a user would."""
+        context = user_context()
+        self._act(context, uuid, Action.LIVE_MIGRATION_CANCEL)
+        self.cloud.rpc.cast(
+            "live_migration_abort",
+            context=context,
+            version="6.0",
+            server=self.cloud.row(uuid)["host"],
+            instance=self.instance(uuid, context),
+            migration_id=self.migration(migration).id,
+        )
+
+    def force(self, uuid: str) -> None:
+        """Have a live migration brought to its end."""
+        context = user_context()
+        self._act(context, uuid, Action.LIVE_MIGRATION_FORCE_COMPLETE)
+        self.cloud.rpc.cast(
+            "live_migration_force_complete",
+            context=context,
+            version="6.0",
+            server=self.cloud.row(uuid)["host"],
+            instance=self.instance(uuid, context),
+        )

@@ -56,9 +56,7 @@ def pre_live_migration(
     return data
 
 
-def _prepare(
-    host: ComputeHost, context: Any, spec: Any, disk: str | None, data: Any, undo: UndoStack
-) -> Any:
+def _prepare(host: ComputeHost, context: Any, spec: Any, disk: str | None, data: Any, undo: UndoStack) -> Any:
     data = host.driver.prepare_live_migration(context, spec, disk, data)
     _, destroy_disks = shared.clean_up_flags(data)
     undo.push(

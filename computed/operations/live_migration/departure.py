@@ -1,4 +1,4 @@
-"""A live migration as its source sees it: it waits for its turn, prepares the other end, lets the guest go."""
+"""A live migration as its source sees it: waiting for its turn, preparing the other end, letting go."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def live_migration(  # noqa: PLR0913 (the arguments of the RPC)
 
 
 def _is_old(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
-    """Whether this order was carried out by a process before this one: the guest is gone, the record says so."""
+    """Whether a process before this one has carried the order out: the guest is gone, the record says so."""
     try:
         host.driver.state(instance)
     except errors.InstanceNotFound:
@@ -138,7 +138,7 @@ class LiveMigration:
     # Before the guest leaves
 
     def _prepare(self) -> None:
-        """Everything up to the point where the destination is ready; the volumes as they are here are kept."""
+        """Everything until the destination is ready. How the volumes are connected here is kept in mind."""
         host, instance = self.host, self.instance
         instance.load(*PARTS)
         shared.set_status(host, self.migration, MigrationStatus.PREPARING)
@@ -299,9 +299,7 @@ class LiveMigration:
         announce(host, context, instance, "live_migration_post", "end", network_info=network_info)
         shared.try_set_status(host, self.migration, MigrationStatus.COMPLETED)
         shared.forget_allocations(host, context, (self.migration.uuid,))
-        LOG.info(
-            "Instance %s has moved to %s in %.2f s", instance.uuid, dest, time.monotonic() - started
-        )
+        LOG.info("Instance %s has moved to %s in %.2f s", instance.uuid, dest, time.monotonic() - started)
 
     def _leave_here(self) -> None:
         """Remove from this host what the guest had here."""
@@ -322,7 +320,7 @@ class LiveMigration:
         host.tracker.release(instance)
 
     def _end_at_destination(self, error: Exception) -> None:
-        """The guest is there, but the destination has not taken note of it: the record says at least so much."""
+        """The guest is there, but the destination took no note of it: at least the record is to say so."""
         LOG.error(
             "Instance %s runs on %s, which could not finish its live migration; see there: %s",
             self.instance.uuid,

@@ -103,7 +103,7 @@ class Rollback:
         volumes.save(self.host, bdm)
 
     def _clean_destination(self) -> None:
-        """Let the destination forget the guest; it has nothing to remove but its claim when storage is shared."""
+        """Let the destination forget the guest; with shared storage all it has there is its claim."""
         host, context, instance, dest = self.host, self.context, self.instance, self.migration.dest_compute
         clean_up, destroy_disks = shared.clean_up_flags(self.data)
         if clean_up:

@@ -46,8 +46,8 @@ class _Trip:
 class FakeLiveMigration(LiveMigrationPort):
     """`[fake]delays` tells how long `live_migrate` takes; meanwhile it can be aborted or forced.
 
-    The source forgets the guest when `live_migrate` is over, the destination starts it in `receive_guest`; shared
-    storage is claimed, as the stock fake driver does, unless a block migration is asked for.
+    The source forgets the guest when `live_migrate` is over, the destination starts it in `receive_guest`.
+    Storage is said to be shared, as by the stock fake driver, unless a block migration is asked for.
     """
 
     _conf: cfg.ConfigOpts

@@ -16,9 +16,10 @@ class LiveMigrationPort:
 
     `data` is an `objects.LiveMigrateData` of the driver's own kind: it travels between both ends, and each
     method that returns one may have filled in more of it. The order of the calls, D for destination and S
-    for source: check_destination (D), check_source (S), end_check (D); disks_to_send (S), prepare (D),
-    live_migrate (S), end_at_source (S), receive_guest (D). When anything before `receive_guest` fails: take_back_at_source
-    (S; only after `prepare`) and take_back_at_destination (D).
+    for source: check_live_migration_destination (D), check_live_migration_source (S),
+    end_live_migration_check (D); disks_to_send (S), prepare_live_migration (D), live_migrate (S),
+    end_live_migration_at_source (S), receive_guest (D). When live_migrate or anything before it fails:
+    take_back_at_source (S; only if the destination was ready) and take_back_at_destination (D).
     """
 
     # Checks
@@ -77,7 +78,9 @@ class LiveMigrationPort:
         raise NotImplementedError
 
     def force_live_migration(self, instance: Any) -> None:
-        """Bring a running `live_migrate` to its end, by whatever it takes; raises NoActiveMigrationForInstance."""
+        """Bring a running `live_migrate` to its end, by whatever it takes.
+
+        Raises NoActiveMigrationForInstance."""
         raise NotImplementedError
 
     def abort_live_migration(self, instance: Any) -> None:
@@ -87,8 +90,8 @@ class LiveMigrationPort:
     def end_live_migration_at_source(
         self, context: Any, spec: GuestSpec, data: Any, *, clean_up: bool, destroy_disks: bool
     ) -> None:
-        """The guest has left: unplug its interfaces (`spec.network_info` is how they are here), disconnect its
-        volumes; with `clean_up` remove its files too, with `destroy_disks` also its local disks."""
+        """The guest has left: unplug its interfaces (`spec.network_info` is how they are here), disconnect
+        its volumes; with `clean_up` remove its files too, with `destroy_disks` also its local disks."""
         raise NotImplementedError
 
     def receive_guest(self, context: Any, spec: GuestSpec, *, block_migration: bool | None) -> None:
