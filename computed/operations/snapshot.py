@@ -22,6 +22,7 @@ LOG = logging.getLogger(__name__)
 
 # The API has set a backup's state already.
 _BACKUP: Final = Edge((TaskState.IMAGE_BACKUP,), TaskState.IMAGE_BACKUP)
+_SNAPSHOT_POLL_SECONDS: Final = 0.5
 _GONE: Final = (errors.InstanceNotFound, errors.InstanceNotRunning, errors.UnexpectedDeletingTaskStateError)
 
 
@@ -56,8 +57,24 @@ def quiesce_instance(host: ComputeHost, context: RequestContext, *, instance: An
 def unquiesce_instance(
     host: ComputeHost, context: RequestContext, *, instance: Any, mapping: Any = None
 ) -> None:
-    """Let the server write again."""
+    """Let the server write again; with a `mapping` of devices once the snapshots that it names are taken.
+
+    Nobody must wait for a guest for ever, so what fails in waiting is logged and ends it.
+    """
+    try:
+        _await_snapshots(host, context, mapping or ())
+    except errors.NovaException as error:
+        LOG.warning("Instance %s may write before its snapshots are taken: %s", instance.uuid, error)
     host.driver.unquiesce(context.elevated(), instance, instance.image_meta)
+
+
+def _await_snapshots(host: ComputeHost, context: Any, mapping: Any) -> None:
+    for device in mapping:
+        if device.get("source_type") != "snapshot":
+            continue
+        while host.volumes.get_snapshot(context, device["snapshot_id"]).status == "creating":
+            if host.stopping.wait(_SNAPSHOT_POLL_SECONDS):
+                return
 
 
 def _snapshot(host: ComputeHost, context: Any, instance: Any, image_id: str, begin: Edge) -> bool:

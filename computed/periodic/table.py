@@ -17,6 +17,7 @@ from computed.periodic import (
     resources,
     running_deleted,
     scheduler_sync,
+    shelved,
     usage_audit,
 )
 from computed.periodic.task import Task, default_spacing, every
@@ -51,6 +52,12 @@ TASKS: Final[tuple[Task, ...]] = (
         "_heal_instance_info_cache",
         network_cache.Healer(),
         every("heal_instance_info_cache_interval", zero_is_never=True),
+    ),
+    Task(
+        "_poll_shelved_instances",
+        shelved.poll_shelved_instances,
+        every("shelved_poll_interval"),
+        gate=shelved.is_wanted,
     ),
     Task(
         "_instance_usage_audit",

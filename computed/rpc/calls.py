@@ -19,8 +19,10 @@ from computed.operations import (
     reboot,
     rebuild,
     rescue,
+    shelve,
     snapshot,
     soft_delete,
+    unshelve,
 )
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
@@ -330,12 +332,25 @@ _ROWS: Final = (
         live_migration.rollback_live_migration_at_destination,
     ),
     # Shelving
-    _row("shelve_instance", "instance image_id clean_shutdown accel_uuids", REVERT | OWN, lock=True),
-    _row("shelve_offload_instance", "instance clean_shutdown accel_uuids", REVERT | OWN, lock=True),
+    _row(
+        "shelve_instance",
+        "instance image_id clean_shutdown accel_uuids",
+        REVERT | OWN,
+        shelve.shelve_instance,
+        lock=True,
+    ),
+    _row(
+        "shelve_offload_instance",
+        "instance clean_shutdown accel_uuids",
+        REVERT | OWN,
+        shelve.shelve_offload_instance,
+        lock=True,
+    ),
     _row(
         "unshelve_instance",
         "instance image filter_properties node request_spec accel_uuids",
         REVERT,
+        unshelve.unshelve_instance,
         lock=True,
     ),
     # The host

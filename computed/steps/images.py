@@ -23,7 +23,7 @@ _EXTRACTING: Final[Mapping[str | None, str]] = {
     TaskState.SHELVING: "shelve_pending_upload",
     TaskState.SHELVING_IMAGE_UPLOADING: "shelve_upload_again",
 }
-"""The edge to walk when a driver begins to extract, by where the instance is."""
+"""The edge to walk when a driver begins to extract, by where the instance is; else that is said already."""
 _UPLOADING: Final[Mapping[str | None, str]] = {
     TaskState.IMAGE_SNAPSHOT: "snapshot_uploading_at_once",
     TaskState.IMAGE_BACKUP: "backup_uploading_at_once",
@@ -45,16 +45,18 @@ class InstanceImage:
 
     def extracting(self) -> None:
         """See SnapshotTarget."""
-        advance(self._host, self._instance, _EXTRACTING[self._instance.task_state])
+        self._walk(_EXTRACTING.get(self._instance.task_state))
 
     def upload(self, disk_format: str, data: Iterable[bytes]) -> None:
         """See SnapshotTarget."""
-        edge = _UPLOADING.get(self._instance.task_state)
-        if edge is not None:
-            advance(self._host, self._instance, edge)
+        self._walk(_UPLOADING.get(self._instance.task_state))
         images = self._host.images
         images.update(self._context, self.image_id, _metadata(self._instance, disk_format))
         images.upload(self._context, self.image_id, data)
+
+    def _walk(self, edge: str | None) -> None:
+        if edge is not None:
+            advance(self._host, self._instance, edge)
 
 
 def _metadata(instance: Any, disk_format: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import POWERED_OFF, PowerState
+from computed.steps import shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.records import advance
@@ -71,4 +72,7 @@ def start(host: ComputeHost, context: Any, instance: Any) -> None:
     instance.load(*PARTS)
     with announced(host, context, instance, "power_on"):
         power_on(host, context, instance)
+        # Unshelving a server that is still on its host is starting it.
+        image_id = shelf_marks.unmark(instance)
         advance(host, instance, "start", power_state=power_state(host, instance))
+        shelf_marks.remove_image(host, context, image_id)

@@ -77,6 +77,25 @@ def save(
     host.tracker.observe(instance)
 
 
+def require(instance: Any, task_states: Sequence[TaskState]) -> None:
+    """Bring `instance` up to its record, and see that one of these tasks is under way.
+
+    For verbs whose first deed cannot be taken back and that save nothing before it. Raises InstanceNotFound,
+    UnexpectedTaskStateError, UnexpectedDeletingTaskStateError.
+    """
+    instance.refresh()
+    if instance.task_state in task_states:
+        return
+    error: type[errors.NovaException] = errors.UnexpectedTaskStateError
+    if instance.task_state == TaskState.DELETING:
+        error = errors.UnexpectedDeletingTaskStateError
+    raise error(
+        instance_uuid=instance.uuid,
+        expected={"task_state": [str(state) for state in task_states]},
+        actual={"task_state": instance.task_state},
+    )
+
+
 def _is_saved(instance: Any) -> bool:
     """Whether the record has the states that we tried to save."""
     record = objects.Instance.get_by_uuid(instance._context, instance.uuid, expected_attrs=[])

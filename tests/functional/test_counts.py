@@ -139,3 +139,18 @@ def test_snapshot(crowded: Cloud) -> None:
     assert counts.conductor_calls <= 4, counts.conductor
     assert counts.placement_requests == 0
     crowded.delete(uuid)
+
+
+def test_shelve_with_offload(crowded: Cloud) -> None:
+    owner = Owner(crowded)
+    uuid = owner.server(name="counted")
+    with crowded.counting() as counts:
+        owner.shelve(uuid)
+    assert owner.states(uuid) == ("shelved_offloaded", None)
+    assert counts.conductor_calls <= 8, counts.conductor
+    assert counts.placement_requests <= 1, counts.placement
+    with crowded.counting() as counts:
+        owner.unshelve(uuid)
+    assert owner.states(uuid) == ("active", None)
+    assert counts.conductor_calls <= 7, counts.conductor
+    crowded.delete(uuid)
