@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from computed import errors
 from computed.embedded import ports
+from computed.embedded.answering import Answering
 from computed.embedded.store import DuplicateKey, Fields, Records, Store
 from computed.embedded.subnet import Subnet
 from computed.objects.network_model import NetworkInfo
 
 
-class BridgeNetwork:
+class BridgeNetwork(Answering):
     """Implements clients.network.NetworkService on one Linux bridge.
 
     Ports are records of the store, so that addresses stay given after a restart; hosts that share the
@@ -22,9 +24,14 @@ class BridgeNetwork:
     """
 
     def __init__(self, store: Store, subnet: Subnet) -> None:
+        super().__init__()
         self._store = store
         self._subnet = subnet
-        self.requests = 0
+
+    @property
+    def requests(self) -> int:
+        """How often anything was asked."""
+        return self.by_method.total()
 
     def create_port(self, address: str | None = None) -> str:
         """Make a port as a user would, who then has a server made with it or attaches it; returns its id."""
@@ -47,7 +54,7 @@ class BridgeNetwork:
         FixedIpNotFoundForAddress for an address that the network does not have.
         """
         taken: dict[str, Any] = {"instance_uuid": instance.uuid, "host": host}
-        with self._records() as records:
+        with self._answering("allocate") as records:
             taking = [
                 records.update("Port", self._unused_port(records, str(request.port_id)), taken)
                 if request is not None and request.port_id
@@ -58,27 +65,27 @@ class BridgeNetwork:
 
     def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
         """Take the instance's ports away; their addresses are free again, those of given ports stay."""
-        with self._records() as records:
+        with self._answering("deallocate") as records:
             for port in records.find("Port", instance_uuid=instance.uuid):
                 ports.free(records, port)
 
     def detach_port(self, context: Any, instance: Any, port_id: str) -> dict[str, Any]:
         """Take one port away; nothing of it is in placement."""
-        with self._records() as records:
+        with self._answering("detach_port") as records:
             for port in records.find("Port", instance_uuid=instance.uuid, uuid=port_id):
                 ports.free(records, port)
         return {}
 
     def network_info(self, context: Any, instance: Any) -> NetworkInfo:
         """The instance's interfaces, in the order of the info cache, then the others, oldest first."""
-        with self._records() as records:
+        with self._answering("network_info") as records:
             return self._info(records, instance)
 
     # Where the ports are bound
 
     def unbind(self, context: Any, instance: Any) -> None:
         """The ports are on no host."""
-        self._update(instance, lambda port: {"host": None, "inactive_hosts": []})
+        self._update("unbind", instance, lambda port: {"host": None, "inactive_hosts": []})
 
     def bind_to_host(
         self,
@@ -90,7 +97,7 @@ class BridgeNetwork:
         providers: Mapping[str, Sequence[str]] | None = None,
     ) -> NetworkInfo:
         """Every port is on `host`, which stands alone unless other bindings were asked for."""
-        self._update(instance, lambda port: ports.bound(port, host))
+        self._update("bind_to_host", instance, lambda port: ports.bound(port, host))
         with self._store.transaction() as records:
             return self._info(records, instance)
 
@@ -104,6 +111,7 @@ class BridgeNetwork:
         """An inactive binding to `host` for the ports that have none there."""
         wanted = None if vifs is None else {vif["id"] for vif in vifs}
         there = self._update(
+            "create_bindings",
             instance,
             lambda port: (
                 {}
@@ -116,27 +124,29 @@ class BridgeNetwork:
 
     def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
         """Switch the ports that have a binding to `host` to it; where they were stays as inactive."""
-        self._update(instance, lambda port: ports.bound(port, host) if ports.has_binding(port, host) else {})
+        self._update(
+            "activate_bindings",
+            instance,
+            lambda port: ports.bound(port, host) if ports.has_binding(port, host) else {},
+        )
 
     def delete_bindings(self, context: Any, instance: Any, *, host: str) -> None:
         """Forget the bindings to `host`."""
-        self._update(instance, lambda port: ports.unbound(port, host))
+        self._update("delete_bindings", instance, lambda port: ports.unbound(port, host))
 
     def mark_migrating(self, context: Any, instance: Any, *, host: str) -> None:
         """Write the destination into the profiles, as neutron's are."""
         self._update(
-            instance, lambda port: {} if port.get("host") == host else {"profile": {"migrating_to": host}}
+            "mark_migrating",
+            instance,
+            lambda port: {} if port.get("host") == host else {"profile": {"migrating_to": host}},
         )
-
-    def unmark_migrating(self, context: Any, instance: Any) -> None:
-        """Take it out again."""
-        self._update(instance, lambda port: {"profile": {}})
 
     # Addresses
 
     def add_fixed_ip(self, context: Any, instance: Any, network_id: str) -> NetworkInfo:
         """One more address for the oldest port; raises NetworkNotFoundForInstance, NoMoreFixedIps."""
-        with self._records() as records:
+        with self._answering("add_fixed_ip") as records:
             port = records.first("Port", instance_uuid=instance.uuid)
             if port is None or network_id not in (self._subnet.network_id, self._subnet.bridge):
                 raise errors.NetworkNotFoundForInstance(instance_id=instance.uuid)
@@ -146,22 +156,29 @@ class BridgeNetwork:
 
     def remove_fixed_ip(self, context: Any, instance: Any, address: str) -> NetworkInfo:
         """Take an address away; raises FixedIpNotFoundForInstance."""
-        with self._records() as records:
+        with self._answering("remove_fixed_ip") as records:
             for port in records.find("Port", instance_uuid=instance.uuid):
                 if address in ports.addresses(port):
                     records.update("Port", port, ports.without_address(port, address))
                     return self._info(records, instance)
         raise errors.FixedIpNotFoundForInstance(instance_uuid=instance.uuid, ip=address)
 
-    def _records(self) -> Any:
-        self.requests += 1
-        return self._store.transaction()
+    @contextmanager
+    def _answering(self, method: str) -> Iterator[Records]:
+        """One request to the service: counted, made to fail if a test wants so, in one transaction."""
+        self.asked(method)
+        with self._store.transaction() as records:
+            yield records
 
     def _update(
-        self, instance: Any, changes: Callable[[Fields], Fields], only: set[str] | None = None
+        self,
+        method: str,
+        instance: Any,
+        changes: Callable[[Fields], Fields],
+        only: set[str] | None = None,
     ) -> list[Fields]:
         """`changes` of every port of the instance, or of those `only`; returns them as they are then."""
-        with self._records() as records:
+        with self._answering(method) as records:
             return [
                 records.update("Port", port, changes(port))
                 for port in records.find("Port", instance_uuid=instance.uuid)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid as uuids
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from computed import errors
+from computed.embedded.answering import Answering
 from computed.embedded.store import Fields, Records, Store
 
 VOLUME = "Volume"
@@ -16,40 +16,20 @@ ATTACHMENT = "VolumeAttachment"
 SNAPSHOT = "VolumeSnapshot"
 
 
-class VolumeRecords:
-    """Volumes, snapshots and attachments of the store.
-
-    `requests` counts what was asked of the service, by method. `on_request` is called with the method's
-    name before each is answered and may raise what the service shall answer; `fail` plants such errors one
-    by one.
-    """
+class VolumeRecords(Answering):
+    """Volumes, snapshots and attachments of the store; `requests` counts what was asked, by method."""
 
     def __init__(self, store: Store) -> None:
+        super().__init__()
         self._store = store
-        self.requests: Counter[str] = Counter()
-        self.on_request: Callable[[str], None] | None = None
-        self._troubles: list[list[Any]] = []
+        self.requests = self.by_method
         self.new_status = "available"
         """What a volume that is made becomes at once; a test sets "creating" and changes it later."""
-
-    def fail(self, method: str, error: Exception, *, times: int = 1, after: int = 0) -> None:
-        """Let `method` raise `error` the next `times` times, once it has answered `after` times."""
-        self._troubles.append([method, error, after, times])
 
     @contextmanager
     def answering(self, method: str) -> Iterator[Records]:
         """One request to the service: counted, made to fail if a test wants so, in one transaction."""
-        self.requests[method] += 1
-        if self.on_request is not None:
-            self.on_request(method)
-        for trouble in self._troubles:
-            if trouble[0] != method or trouble[3] <= 0:
-                continue
-            if trouble[2] > 0:
-                trouble[2] -= 1
-                continue
-            trouble[3] -= 1
-            raise trouble[1]
+        self.asked(method)
         with self._store.transaction() as records:
             yield records
 

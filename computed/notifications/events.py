@@ -52,6 +52,9 @@ _LEGACY_NAMES: Mapping[str, str | None] = {
 }
 """Where the legacy name is not the action's own; None: there never was one."""
 
+LEGACY_ONLY = frozenset({"create_ip", "delete_ip"})
+"""Actions that never got a versioned form."""
+
 _AT_THE_END_ONLY = {"volume_attach": "volume.attach", "volume_detach": "volume.detach"}
 
 

@@ -101,11 +101,12 @@ class Notifier:
 
         legacy_type = events.legacy_type(action, phase) if self._legacy is not None else None
         payload_class = events.payload_class_of(action)
-        if legacy_type is not None or self._versioned is not None:
-            _fetch_missing(instance, payload_class.NEEDS if self._versioned is not None else _LEGACY_NEEDS)
+        is_versioned = self._versioned is not None and action not in events.LEGACY_ONLY
+        if legacy_type is not None or is_versioned:
+            _fetch_missing(instance, payload_class.NEEDS if is_versioned else _LEGACY_NEEDS)
         if legacy_type is not None:
             self._send_legacy(context, instance, legacy_type, details)
-        if self._versioned is not None:
+        if is_versioned:
             self._send_versioned(context, instance, payload_class, (action, phase), details)
 
     def exists(

@@ -31,6 +31,11 @@ class Model(dict[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return type(self)(**json.loads(json.dumps(self)))
 
+    def plain(self) -> dict[str, Any]:
+        """The same as plain JSON, as a result on the wire has to be."""
+        data: dict[str, Any] = json.loads(json.dumps(self))
+        return data
+
     def meta(self, key: str, default: Any = None) -> Any:
         """A value of `meta`."""
         return self["meta"].get(key, default)

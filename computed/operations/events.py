@@ -62,9 +62,7 @@ def _network_changed(host: ComputeHost, context: Any, instance: Any, event: Any)
 def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
     """The port was deleted under the guest: take the interface out of it and of the cache."""
     with network.cache_lock(host, instance):
-        cache = instance.info_cache
-        cache.refresh()
-        known = network.cached(instance)
+        known = network.fresh(instance)
         vif = next((vif for vif in known if vif["id"] == event.tag), None)
         if vif is None:
             return
@@ -75,8 +73,8 @@ def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: An
             LOG.debug("Instance %s has no guest to take an interface out of", instance.uuid)
         except (errors.NovaException, NotImplementedError) as error:
             LOG.warning("Interface %s stays in the guest %s: %s", event.tag, instance.uuid, error)
-        cache.network_info = type(known)(other for other in known if other is not vif)
-        cache.save()
+        network.remember(instance, type(known)(other for other in known if other is not vif))
+        instance.info_cache.save()
 
 
 def _not_yet(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:

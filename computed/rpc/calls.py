@@ -13,6 +13,7 @@ from computed.operations import (
     destroy,
     events,
     host,
+    interfaces,
     live_migration,
     pause,
     power,
@@ -208,13 +209,21 @@ _ROWS: Final = (
         "attach_interface",
         "instance network_id port_id requested_ip tag",
         EVENT | OWN,
+        interfaces.attach_interface,
         lock=True,
         expected=(errors.Invalid,),
     ),
-    _row("detach_interface", "instance port_id", EVENT | OWN, lock=True),
-    _row("inject_network_info", "instance", Guard.FAULT | OWN),
-    _row("add_fixed_ip_to_instance", "network_id instance", FAULT | OWN),
-    _row("remove_fixed_ip_from_instance", "address instance", FAULT | OWN),
+    _row("detach_interface", "instance port_id", EVENT | OWN, interfaces.detach_interface, lock=True),
+    _row("inject_network_info", "instance", Guard.FAULT | OWN, interfaces.inject_network_info),
+    _row(
+        "add_fixed_ip_to_instance", "network_id instance", FAULT | OWN, interfaces.add_fixed_ip_to_instance
+    ),
+    _row(
+        "remove_fixed_ip_from_instance",
+        "address instance",
+        FAULT | OWN,
+        interfaces.remove_fixed_ip_from_instance,
+    ),
     # Volumes and shares
     _row("attach_volume", "instance bdm", EVENT | OWN, lock=True),
     _row("detach_volume", "volume_id instance attachment_id", EVENT | OWN, lock=True),

@@ -33,6 +33,14 @@ def remember(instance: Any, network_info: Any) -> None:
     instance.info_cache.network_info = network_info
 
 
+def fresh(instance: Any) -> Any:
+    """The network information that the record has now; raises InstanceInfoCacheNotFound (it is gone)."""
+    if instance.info_cache is None:
+        remember(instance, NetworkInfo())
+    instance.info_cache.refresh()
+    return cached(instance)
+
+
 def cache_lock(host: ComputeHost, instance: Any) -> AbstractContextManager[None]:
     """Held from asking the network service to recording its answer, so that no older one overwrites it."""
     return host.locks.hold(f"network-{instance.uuid}")
@@ -56,7 +64,7 @@ def allocate(host: ComputeHost, context: Any, order: BuildOrder, undo: UndoStack
     network_info = _allocate(host, context, order)
     undo.push("give the ports back", lambda: give_back(host, context, instance, requested))
     for vif, tag in zip(network_info, _tags(requested, len(network_info)), strict=True):
-        _record_interface(host, context, instance, vif, tag)
+        record_interface(host, context, instance, vif, tag)
     return network_info
 
 
@@ -104,10 +112,7 @@ def refresh(host: ComputeHost, context: Any, instance: Any, *, keep_vanished: bo
     Raises InstanceInfoCacheNotFound (the instance is gone), and the network service's errors.
     """
     with cache_lock(host, instance):
-        if instance.info_cache is None:
-            remember(instance, NetworkInfo())
-        instance.info_cache.refresh()
-        before = cached(instance)
+        before = fresh(instance)
         network_info = host.network.network_info(context, instance)
         if keep_vanished:
             network_info = _with_vanished(before, network_info)
@@ -144,7 +149,8 @@ def _tags(requested: Any, count: int) -> list[str | None]:
     return [request.tag for request in requested]
 
 
-def _record_interface(host: ComputeHost, context: Any, instance: Any, vif: Any, tag: str | None) -> None:
+def record_interface(host: ComputeHost, context: Any, instance: Any, vif: Any, tag: str | None) -> None:
+    """Make the record of an interface; raises VirtualInterfaceCreateException."""
     # The address carries the port, because the same MAC may be on several networks.
     record = objects.VirtualInterface(
         context=context,

@@ -123,6 +123,31 @@ class AllocationCalls(ProviderCalls):
         self.put_allocations(context, consumer_uuid, {**body, "allocations": kept})
         return True
 
+    def remove_resources(
+        self, context: Any, consumer_uuid: str, held: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Take part of what a consumer holds from it: provider uuid → {"resources": {class: amount}}.
+
+        Read and written again when the consumer has changed in between. Raises
+        ConsumerAllocationRetrievalFailed, AllocationUpdateFailed.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            body = self.get_allocations(context, consumer_uuid)
+            if not body["allocations"]:
+                return
+            kept = {
+                uuid: {"resources": left}
+                for uuid, had in body["allocations"].items()
+                if (left := _less(had["resources"], held.get(uuid, {}).get("resources", {})))
+            }
+            try:
+                self.put_allocations(context, consumer_uuid, {**body, "allocations": kept})
+            except errors.AllocationUpdateFailed:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return
+
     def _write(self, context: Any, method: str, path: str, body: Any) -> tuple[int, str]:
         """Status and detail of a write, tried again while only a provider's generation is in the way."""
         status, detail = 0, ""
@@ -141,3 +166,9 @@ def _not_moved(source_uuid: str, target_uuid: str, reason: str) -> errors.Alloca
     return errors.AllocationMoveFailed(
         source_consumer=source_uuid, target_consumer=target_uuid, error=reason
     )
+
+
+def _less(had: Mapping[str, int], taken: Mapping[str, int]) -> dict[str, int]:
+    """What is left of each resource class; classes of which nothing is left are not in it."""
+    left = {name: amount - taken.get(name, 0) for name, amount in had.items()}
+    return {name: amount for name, amount in left.items() if amount > 0}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from computed import errors
 from computed.states import PowerState, VmState
 from computed.virt import capabilities, uptime
+from computed.virt.fake.interfaces import FakeInterfaces
 from computed.virt.fake.live_migration import FakeLiveMigration
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
@@ -96,6 +97,7 @@ class FakeDriver(
     FakeSnapshots,
     FakeRescue,
     FakeLiveMigration,
+    FakeInterfaces,
     FakeHost,
 ):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""
@@ -193,12 +195,6 @@ class FakeDriver(
     def console_output(self, context: Any, instance: Any) -> bytes:
         with self._orders.around("console_output", instance), self._store.changing(instance.uuid) as guest:
             return "\n".join(guest.console).encode()
-
-    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
-        with self._orders.around("detach_interface", instance), self._store.changing(instance.uuid) as guest:
-            if vif["id"] not in guest.vifs:
-                raise errors.InterfaceDetachFailed(instance_uuid=instance.uuid)
-            guest.vifs.remove(vif["id"])
 
     def has_disks_of(self, instance: Any) -> bool:
         return self._store.find(instance.uuid) is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
+from computed.virt.port.interfaces import InterfacePort
 from computed.virt.port.live_migration import LiveMigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
@@ -18,6 +19,7 @@ class Driver(
     LifecyclePort,
     StatePort,
     PausePort,
+    InterfacePort,
     SnapshotPort,
     RescuePort,
     LiveMigrationPort,
@@ -37,7 +39,3 @@ class Driver(
         Only for a hypervisor that lives in its agent's memory: taken over from another agent, it has
         forgotten its guests, and the records are all that is left of them.
         """
-
-    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
-        """Take an interface whose port is gone out of a guest."""
-        raise NotImplementedError
