@@ -219,13 +219,13 @@ class CinderVolumes:
         answer = self._ask(context, "GET", f"attachments/{attachment_id}", about, version=_ATTACHMENTS)
         return attachment_of(answer["attachment"])
 
-    def attachment_ids(self, context: Any, instance_uuid: str) -> list[str]:
+    def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
         """Every attachment that cinder has for an instance."""
         about = _About("list attachments", lambda: errors.CinderConnectionFailed(reason="HTTP 404"))
         answer = self._ask(
             context, "GET", f"attachments?instance_id={instance_uuid}", about, version=_ATTACHMENTS
         )
-        return [attachment["id"] for attachment in answer["attachments"]]
+        return [attachment_of(attachment) for attachment in answer["attachments"]]
 
     # Old-style attachments
 

@@ -108,8 +108,8 @@ class VolumeService(Protocol):
     def attachment_get(self, context: Any, attachment_id: str) -> Attachment:
         """One attachment with its current connection."""
 
-    def attachment_ids(self, context: Any, instance_uuid: str) -> list[str]:
-        """Every attachment that the service has for an instance."""
+    def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
+        """Every attachment that the service has for an instance, without their connections."""
 
     def begin_detaching(self, context: Any, volume_id: str) -> None:
         """in-use → detaching."""

@@ -186,7 +186,10 @@ class EmbeddedVolumes(VolumeRecords):
             if row is None:
                 return
             records.purge(ATTACHMENT, uuid=attachment_id)
-            if records.first(VOLUME, uuid=row["volume_id"]) is not None:
+            volume = records.first(VOLUME, uuid=row["volume_id"])
+            if volume is not None:
+                # Whatever was being detached is so now; others may be attached still.
+                records.update(VOLUME, volume, {"status": "available"})
                 _settle(records, row["volume_id"])
 
     def attachment_get(self, context: Any, attachment_id: str) -> Attachment:
@@ -194,10 +197,10 @@ class EmbeddedVolumes(VolumeRecords):
         with self.answering("attachment_get") as records:
             return _attachment(existing_attachment(records, attachment_id))
 
-    def attachment_ids(self, context: Any, instance_uuid: str) -> list[str]:
+    def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
         """Every attachment of an instance."""
-        with self.answering("attachment_ids") as records:
-            return [row["uuid"] for row in records.find(ATTACHMENT, instance_uuid=instance_uuid)]
+        with self.answering("attachments") as records:
+            return [_attachment(row) for row in records.find(ATTACHMENT, instance_uuid=instance_uuid)]
 
     # Old-style attachments: this cloud is younger than they are, but stock's records may bring some.
 

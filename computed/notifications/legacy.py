@@ -115,3 +115,17 @@ def without_secrets(value: Any, depth: int = 6) -> Any:
     if isinstance(value, datetime):
         return _time(value)
     return str(value)
+
+
+def of_volume_usage(usage: Any) -> Json:
+    """The legacy payload of volume.usage."""
+    counters = ("reads", "read_bytes", "writes", "write_bytes")
+    return {
+        "volume_id": usage.volume_id,
+        "instance_id": usage.instance_uuid,
+        "tenant_id": usage.project_id,
+        "user_id": usage.user_id,
+        "availability_zone": usage.availability_zone,
+        "last_refreshed": str(usage.last_refreshed or ""),
+        **{name: getattr(usage, name) for name in counters},
+    }

@@ -164,6 +164,16 @@ class Notifier:
         if self._versioned is not None:
             self._versioned.info(context, event_type, make_payload().primitive())
 
+    def volume_usage(self, context: Any, usage: Any) -> None:
+        """Tell how much a volume was used; `usage` is an objects.VolumeUsage that has been saved."""
+        if self._legacy is not None:
+            self._legacy.info(context, "volume.usage", legacy.of_volume_usage(usage))
+        if self._versioned is not None:
+            from computed.notifications.host import VolumeUsagePayload
+
+            told = VolumeUsagePayload.of(vol_usage=usage).primitive()
+            self._versioned.info(context, "volume.usage", told)
+
     def _send_legacy(self, context: Any, instance: Any, event_type: str, details: Details) -> None:
         image_url = self._image_url(context, instance.image_ref)
         told = legacy.of_instance(instance, image_url, details.get("network_info"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from computed.objects import fields
@@ -32,6 +33,38 @@ class VolumeUsage(Persistent, ComputedObject):
         "user_id": fields.StringField(nullable=True),
         "volume_id": fields.UUIDField(),
     }
+
+    @property
+    def reads(self) -> int:
+        """Read requests, since ever."""
+        return self._since_ever("reads")
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read, since ever."""
+        return self._since_ever("read_bytes")
+
+    @property
+    def writes(self) -> int:
+        """Write requests, since ever."""
+        return self._since_ever("writes")
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes written, since ever."""
+        return self._since_ever("write_bytes")
+
+    def _since_ever(self, what: str) -> int:
+        """Those of earlier attachments and of the current one; a record that was not saved knows less."""
+        names = (f"tot_{what}", f"curr_{what}")
+        return sum((getattr(self, name) or 0) for name in names if self.obj_attr_is_set(name))
+
+    @property
+    def last_refreshed(self) -> datetime.datetime | None:
+        """When the newer of both was counted."""
+        names = ("tot_last_refreshed", "curr_last_refreshed")
+        times = [getattr(self, name) for name in names if self.obj_attr_is_set(name)]
+        return max((time for time in times if time is not None), default=None)
 
     @remotable
     def save(self, update_totals: Any = False) -> None: ...

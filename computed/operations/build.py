@@ -13,7 +13,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.states import EDGES, Edge, TaskState, VmState
-from computed.steps import block_devices, network
+from computed.steps import block_devices, network, volumes
 from computed.steps.announce import announce, announced
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage
@@ -136,6 +136,7 @@ class Build:
         self._name_disks(image_meta)
         with awaiting_plugs(self.host, self.instance) as plugging:
             network_info = self._get_network()
+            volumes.prepare(self.host, self.context, self.instance, self.order.bdms, self.undo)
             self.stage = Stage.SPAWN
             advance(self.host, self.instance, "build_spawning")
             publish(self.host, self.context, self.order.nodename)
@@ -154,7 +155,6 @@ class Build:
             self._abort("this host cannot check the signatures of images")
         if self.order.accel_uuids:
             self._abort("this compute does not handle accelerators yet")
-        block_devices.refuse_volumes(self.instance, self.order.bdms)
 
     def _abort(self, reason: str) -> None:
         raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason)
@@ -210,6 +210,7 @@ class Build:
         plugging.expect_ports(network_info)
         self.host.driver.spawn(self.context, spec)
         plugging.wait()
+        volumes.complete(self.host, self.context, self.instance, self.order.bdms)
 
     def _take_guest_away(self) -> None:
         with announced(self.host, self.context, self.instance, "shutdown", bdms=self.order.bdms):

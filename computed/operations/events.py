@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors
 from computed.states import DELETING_STATES, ExternalEventName, TaskState
 from computed.steps import network
+from computed.steps.volume_extend import extend
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -77,6 +78,10 @@ def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: An
         instance.info_cache.save()
 
 
+def _volume_extended(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
+    extend(host, context, instance, event.tag)
+
+
 def _not_yet(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
     LOG.warning("Event %s of instance %s: this compute does not act on it yet", event.key, instance.uuid)
 
@@ -84,6 +89,6 @@ def _not_yet(host: ComputeHost, context: Any, instance: Any, event: Any) -> None
 _HANDLERS: Final[Mapping[str, Handler]] = {
     ExternalEventName.NETWORK_CHANGED: _network_changed,
     ExternalEventName.NETWORK_VIF_DELETED: _interface_deleted,
-    ExternalEventName.VOLUME_EXTENDED: _not_yet,
+    ExternalEventName.VOLUME_EXTENDED: _volume_extended,
     ExternalEventName.POWER_UPDATE: _not_yet,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.periodic.reclaim import is_due
-from computed.steps import removal
+from computed.steps import removal, volumes
 from computed.steps.guest import PARTS
 
 if TYPE_CHECKING:
@@ -68,4 +68,5 @@ def _act(host: ComputeHost, context: Any, instance: Any) -> None:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(admin, instance.uuid, use_slave=True)
         host.events.forget(instance.uuid)
         removal.remove_guest(host, admin, instance, bdms)
+        volumes.release(host, admin, instance, bdms)
         host.tracker.release(instance)

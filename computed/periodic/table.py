@@ -19,6 +19,7 @@ from computed.periodic import (
     scheduler_sync,
     shelved,
     usage_audit,
+    volume_usage,
 )
 from computed.periodic.task import Task, default_spacing, every
 
@@ -64,6 +65,12 @@ TASKS: Final[tuple[Task, ...]] = (
         usage_audit.audit_instance_usage,
         default_spacing,
         gate=usage_audit.is_wanted,
+    ),
+    Task(
+        "_poll_volume_usage",
+        volume_usage.poll_volume_usage,
+        every("volume_usage_poll_interval"),
+        gate=volume_usage.is_wanted,
     ),
     Task(
         "_sync_power_states",

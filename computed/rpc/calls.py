@@ -24,6 +24,9 @@ from computed.operations import (
     snapshot,
     soft_delete,
     unshelve,
+    volume_snapshots,
+    volume_swap,
+    volumes,
 )
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
@@ -225,31 +228,40 @@ _ROWS: Final = (
         interfaces.remove_fixed_ip_from_instance,
     ),
     # Volumes and shares
-    _row("attach_volume", "instance bdm", EVENT | OWN, lock=True),
-    _row("detach_volume", "volume_id instance attachment_id", EVENT | OWN, lock=True),
+    _row("attach_volume", "instance bdm", EVENT | OWN, volumes.attach_volume, lock=True),
+    _row("detach_volume", "volume_id instance attachment_id", EVENT | OWN, volumes.detach_volume, lock=True),
     _row(
         "swap_volume",
         "old_volume_id new_volume_id instance new_attachment_id",
         EVENT | OWN,
+        volume_swap.swap_volume,
         lock=True,
     ),
     _row(
         "reserve_block_device_name",
         "instance device volume_id disk_bus device_type tag multiattach",
         FAULT | Guard.REVERT | OWN,
+        volumes.reserve_block_device_name,
         lock=True,
     ),
-    _row("remove_volume_connection", "volume_id instance delete_attachment=False", NOTIFY),
+    _row(
+        "remove_volume_connection",
+        "volume_id instance delete_attachment=False",
+        NOTIFY,
+        volumes.remove_volume_connection,
+    ),
     _row(
         "volume_snapshot_create",
         "instance volume_id create_info",
         NOTIFY | OWN,
+        volume_snapshots.volume_snapshot_create,
         expected=_NOT_BUILT,
     ),
     _row(
         "volume_snapshot_delete",
         "instance volume_id snapshot_id delete_info",
         NOTIFY | OWN,
+        volume_snapshots.volume_snapshot_delete,
         expected=_NOT_BUILT,
     ),
     _row("allow_share", "instance share_mapping", EVENT | OWN, expected=_NOT_BUILT),

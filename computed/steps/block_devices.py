@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"(?P<prefix>/dev/(?:xv|[fhsuv])?d?)(?P<letters>[a-z]+)[0-9]*")
 """`/dev/sda`, `/dev/vdab1`, `/dev/xvda`: a prefix by the kind of bus, letters, a partition."""
 
+_DEFAULT_ROOT: Final = "/dev/vda"
+
 
 def is_swap(bdm: Any) -> bool:
     """Whether the device is local swap space."""
@@ -37,15 +39,6 @@ def is_local_image(bdm: Any) -> bool:
 
 def _is_blank(bdm: Any) -> bool:
     return bool(bdm.source_type == "blank" and bdm.destination_type == "local")
-
-
-def refuse_volumes(instance: Any, bdms: Iterable[Any]) -> None:
-    """Raise InvalidVolume when one of the devices is a volume: this agent attaches none yet."""
-    volumes = [str(bdm.volume_id or bdm.source_type) for bdm in bdms if bdm.is_volume]
-    if volumes:
-        raise errors.InvalidVolume(
-            reason=f"instance {instance.uuid} has {', '.join(volumes)}; this compute handles none yet"
-        )
 
 
 def name_devices(instance: Any, bdms: Sequence[Any], prefix: str, most: int) -> list[Any]:
@@ -75,6 +68,21 @@ def name_devices(instance: Any, bdms: Sequence[Any], prefix: str, most: int) -> 
         bdm.device_name = _prefix(name) + letter
         named.append(bdm)
     return named
+
+
+def free_name(instance: Any, bdms: Iterable[Any], wanted: str | None, most: int) -> str:
+    """The name of one more device: with the letters of `wanted`, or the next free ones.
+
+    The prefix is that of the root device, whatever `wanted` has. `most` as in `name_devices`. Raises
+    InvalidDevicePath, DevicePathInUse, TooManyDiskDevices.
+    """
+    letters = _letters(wanted) if wanted else None
+    root = instance.root_device_name or _DEFAULT_ROOT
+    used = {_letters(bdm.device_name) for bdm in bdms if bdm.device_name} | {_letters(root)}
+    _check_count(len(used) + 1, most)
+    if letters in used:
+        raise errors.DevicePathInUse(path=wanted)
+    return _prefix(root) + (letters or next(free_letters(used)))
 
 
 def _in_naming_order(bdms: Sequence[Any]) -> list[Any]:

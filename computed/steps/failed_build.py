@@ -15,6 +15,7 @@ from computed.steps.faults import fault_message, record_fault
 from computed.steps.patience import patiently
 from computed.steps.records import forget_host, is_gone, save, set_error
 from computed.steps.removal import publish
+from computed.steps.volume_detach import give_up
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -42,7 +43,7 @@ class FailedBuild:
         self._log(error, verdict)
         publish(self.host, self.context, self.order.nodename)
         legs: Mapping[Verdict, Callable[[Exception], None]] = {
-            Verdict.GONE: self._give_up_allocations,
+            Verdict.GONE: self._give_up,
             Verdict.STALE: lambda error: None,
             Verdict.ABORT: self._end_in_error,
             Verdict.RESCHEDULE: self._send_elsewhere,
@@ -65,13 +66,17 @@ class FailedBuild:
             cause = error
             error = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(cause))
             error.__cause__ = cause
-        self._give_up_allocations(error)
+        self._give_up(error)
         record_fault(self.host, self.context, self.instance, error)
         forget_host(self.instance)
         set_error(self.host, self.instance, clear_task_state=True)
 
+    def _give_up(self, error: Exception) -> None:
+        """No guest uses its volumes and allocations any more, and without a host nobody else would."""
+        give_up(self.host, self.context, self.instance, self.order.bdms)
+        self._give_up_allocations(error)
+
     def _give_up_allocations(self, error: Exception) -> None:
-        """No guest uses them any more, and with no host on its record nobody else would."""
         try:
             self.host.placement.delete_allocations(self.context, self.instance.uuid)
         except errors.NovaException as failure:
@@ -93,7 +98,7 @@ class FailedBuild:
             self._cast_build()
         except errors.InstanceNotFound:
             LOG.info("Instance %s is gone before it could be rescheduled", self.instance.uuid)
-            self._give_up_allocations(error)
+            self._give_up(error)
         except errors.ConductorUnavailable as failure:
             self._end_in_error(failure)
 

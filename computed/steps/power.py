@@ -11,6 +11,7 @@ from computed.steps import shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.records import advance
+from computed.steps.volume_refresh import refresh_if_possible
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -55,6 +56,7 @@ def power_off(host: ComputeHost, instance: Any, *, clean_shutdown: bool) -> None
 def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
     """Start the guest."""
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    refresh_if_possible(host, context, instance, bdms)
     host.driver.power_on(context, known_guest(instance, bdms))
 
 

@@ -13,6 +13,7 @@ from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
 from computed.steps.records import advance, set_error
+from computed.steps.volume_refresh import reconcile
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -38,6 +39,7 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     pending, begin = _BEGIN[hard]
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    reconcile(host, context, instance, bdms)
     before = power_state(host, instance)
     # Who is notified of the start hears of a state that no save of ours brings (contract transcripts).
     was, instance.task_state = instance.task_state, pending

@@ -9,9 +9,8 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import PowerState
-from computed.steps import network
+from computed.steps import network, volumes
 from computed.steps.announce import announced
-from computed.steps.block_devices import refuse_volumes
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance, destroy
 
@@ -28,12 +27,13 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     """Delete an instance of this host; raises InstanceNotFound when somebody else has finished it."""
     if bdms is None:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-    refuse_volumes(instance, bdms)
     instance.load(*PARTS)
     host.events.forget(instance.uuid)
-    with announced(host, context, instance, "delete", bdms=bdms):
+    shared = volumes.shared_volumes(host, bdms)
+    with announced(host, context, instance, "delete", bdms=bdms), shared:
         with announced(host, context, instance, "shutdown", bdms=bdms):
             remove_guest(host, context, instance, bdms)
+            volumes.release(host, context, instance, bdms)
         advance(
             host,
             instance,

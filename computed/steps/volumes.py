@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
@@ -127,7 +127,7 @@ def connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> Volume:
             host.driver.volume_connector(instance),
             bdm.device_name,
         )
-    _remember(bdm, attachment.connection_info, is_multiattach=volume.is_multiattach)
+    remember(bdm, attachment.connection_info, is_multiattach=volume.is_multiattach)
     return volume
 
 
@@ -136,6 +136,16 @@ def sharing(host: ComputeHost, volume: Volume) -> AbstractContextManager[None]:
     if volume.shares_targets is False or volume.service_uuid is None:
         return nullcontext()
     return host.locks.hold(f"volume-service-{volume.service_uuid}")
+
+
+@contextmanager
+def shared_volumes(host: ComputeHost, bdms: Iterable[Any]) -> Iterator[None]:
+    """Held while an instance goes that shares volumes with others of this host: one goes after the other."""
+    shared = {bdm.volume_id for bdm in volume_bdms(bdms) if connection_of(bdm).get("multiattach")}
+    with ExitStack() as stack:
+        for volume_id in sorted(shared):
+            stack.enter_context(host.locks.hold(f"volume-{volume_id}"))
+        yield
 
 
 def _check_zone(host: ComputeHost, instance: Any, volume: Volume) -> None:
@@ -147,8 +157,8 @@ def _check_zone(host: ComputeHost, instance: Any, volume: Volume) -> None:
     )
 
 
-def _remember(bdm: Any, connection_info: Mapping[str, Any], *, is_multiattach: bool) -> None:
-    """Write a connection into the mapping, with what nova adds to it."""
+def remember(bdm: Any, connection_info: Mapping[str, Any], *, is_multiattach: bool) -> None:
+    """Write a connection into the mapping, with what nova adds to it; not saved."""
     info = dict(connection_info)
     info.setdefault("serial", bdm.volume_id)
     multipath_id = connection_of(bdm).get("data", {}).get("multipath_id")
@@ -179,29 +189,6 @@ def complete(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]
             host.volumes.attachment_complete(context, bdm.attachment_id)
 
 
-def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
-    """Bring the connections that the mappings remember up to what the service says now; saved if changed.
-
-    For a guest that is made anew of its records (start, hard reboot).
-    """
-    for bdm in volume_bdms(bdms):
-        known = connection_of(bdm)
-        if not known:
-            continue
-        if bdm.attachment_id is None:
-            connector = host.driver.volume_connector(instance)
-            info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
-        else:
-            info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
-        before = bdm.connection_info
-        _remember(bdm, info, is_multiattach=bool(known.get("multiattach")))
-        if json.loads(before) == json.loads(bdm.connection_info):
-            bdm.connection_info = before
-            bdm.obj_reset_changes(["connection_info"])
-        else:
-            save(host, bdm)
-
-
 # Moves
 
 
@@ -217,7 +204,7 @@ def move_here(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any
             # An old-style attachment is connected to several hosts by asking for it.
             connector = host.driver.volume_connector(instance)
             info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
-            _remember(bdm, info, is_multiattach=False)
+            remember(bdm, info, is_multiattach=False)
         else:
             is_multiattach = bool(connection_of(bdm).get("multiattach"))
             attachment = host.volumes.attachment_create(
@@ -228,7 +215,7 @@ def move_here(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any
                 mountpoint=bdm.device_name,
             )
             bdm.attachment_id = attachment.id
-            _remember(bdm, attachment.connection_info, is_multiattach=is_multiattach)
+            remember(bdm, attachment.connection_info, is_multiattach=is_multiattach)
         undo.push(f"move volume {bdm.volume_id} back", _Return(host, context, instance, bdm, old))
         save(host, bdm)
 
@@ -267,7 +254,11 @@ def park(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) ->
         old = bdm.attachment_id
         # First the new one: without any attachment the volume would be anybody's.
         bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
-        save(host, bdm)
+        try:
+            save(host, bdm)
+        except errors.NotFound:
+            # The instance is gone, its mappings with it: nobody would ever find the reservation.
+            host.volumes.attachment_delete(context, bdm.attachment_id)
         host.volumes.attachment_delete(context, old)
 
 

@@ -28,6 +28,7 @@ class DiskSpec:
     volume_id: str | None = None
     tag: str | None = None
     connection_info: Mapping[str, Any] | None = field(default=None, repr=False)
+    encryption: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

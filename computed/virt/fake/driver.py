@@ -20,6 +20,7 @@ from computed.virt.fake.rescue import FakeRescue
 from computed.virt.fake.snapshots import FakeSnapshots
 from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
+from computed.virt.fake.volumes import FakeVolumes, volumes_in
 from computed.virt.port import Driver
 from computed.virt.specs import GuestSpec, GuestState, Inventory, LifecycleEvent, NodeResources
 
@@ -98,6 +99,7 @@ class FakeDriver(
     FakeRescue,
     FakeLiveMigration,
     FakeInterfaces,
+    FakeVolumes,
     FakeHost,
 ):
     """The guests: remembered under `state_path` unless `[fake]persist` is off."""
@@ -131,6 +133,7 @@ class FakeDriver(
                 disks=[disk.device_name or "" for disk in spec.disks],
                 vifs=[vif["id"] for vif in spec.network_info or ()],
                 image=next((disk.image_id for disk in spec.disks if disk.boot_index == 0), None),
+                volumes=volumes_in(spec),
             )
             if spec.power_on:
                 guest.boot()
@@ -157,6 +160,7 @@ class FakeDriver(
         instance = spec.instance
         with self._orders.around("power_on", instance), self._store.changing(instance.uuid) as guest:
             if guest.power_state != PowerState.RUNNING:
+                guest.volumes = volumes_in(spec)
                 guest.boot()
 
     def power_off(self, instance: Any, *, timeout_seconds: int = 0, retry_seconds: int = 0) -> None:
@@ -171,6 +175,8 @@ class FakeDriver(
                 self.spawn(context, spec)
                 return
             with self._store.changing(spec.instance.uuid) as guest:
+                if hard:
+                    guest.volumes = volumes_in(spec)
                 guest.boot()
 
     def delete_instance_files(self, instance: Any) -> bool:

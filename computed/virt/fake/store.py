@@ -30,6 +30,8 @@ class FakeGuest:
     boots: int = 0
     disks: list[str] = field(default_factory=list)
     vifs: list[str] = field(default_factory=list)
+    volumes: dict[str, str] = field(default_factory=dict)
+    """Volume id → device name."""
     console: list[str] = field(default_factory=list)
     image: str | None = None
     quiesced: bool = False

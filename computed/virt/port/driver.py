@@ -12,6 +12,7 @@ from computed.virt.port.live_migration import LiveMigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
 from computed.virt.port.snapshots import SnapshotPort
+from computed.virt.port.volumes import VolumePort
 
 
 class Driver(
@@ -23,6 +24,7 @@ class Driver(
     SnapshotPort,
     RescuePort,
     LiveMigrationPort,
+    VolumePort,
 ):
     """One hypervisor: every concern has a port of its own."""
 

@@ -30,6 +30,7 @@ from computed.embedded.conductor.endpoint import ConductorEndpoint
 from computed.embedded.conductor.server import ConductorServer
 from computed.embedded.placement_app import placement_adapter
 from computed.embedded.store import Store
+from computed.embedded.volumes import EmbeddedVolumes
 from computed.objects.network_model import VIF, Network, NetworkInfo
 from computed.service import Service
 
@@ -113,6 +114,9 @@ class Notices:
 
     def exists(self, context, instance, **details):
         self.instance(context, instance, "exists", None)
+
+    def volume_usage(self, context, usage):
+        self.told.append((usage.instance_uuid, "volume.usage", usage.volume_id, None, None))
 
     def exception(self, context, error, name, arguments):
         self.told.append((None, f"exception {name}", type(error).__name__, None, None))
@@ -229,10 +233,7 @@ class Plane:
             context=self.context,
             uuid=str(uuid.uuid4()),
             instance_uuid=instance.uuid,
-            destination_type="local",
-            delete_on_termination=True,
-            no_device=False,
-            **fields,
+            **{"destination_type": "local", "delete_on_termination": True, "no_device": False, **fields},
         ).create()
 
     def begin_action(self, instance_uuid, name):
@@ -325,6 +326,7 @@ class Bench(Plane):
         self.watch = ConductorWatch()
         self.tasks = TaskRecorder()
         self.network = PortNetwork()
+        self.volumes = EmbeddedVolumes(self.store)
         self.notices = Notices()
         self.serializer = WireSerializer()
         self.transport = self.bus.rpc_transport(self.conf)
@@ -372,6 +374,7 @@ class Bench(Plane):
             placement=self.placement,
             network=self.network,
             images=None,
+            volumes=self.volumes,
             notifier=self.notices,
         )
         self.parts = wiring.build_parts(self.host, self.transport, self.serializer, EXECUTOR)

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from computed import errors, objects
-from computed.steps.block_devices import disk_specs, free_letters, name_devices, refuse_volumes
+from computed.steps.block_devices import disk_specs, free_letters, free_name, name_devices
 
 UUID = "00000001-0000-4000-8000-000000000001"
 KINDS = {
@@ -98,7 +98,38 @@ def test_a_root_disk_of_no_size_is_as_large_as_its_image():
     assert disk_specs(instance(root_gb=0), [bdm("image")])[0].size_gib is None
 
 
-def test_volumes_are_refused_by_name():
-    with pytest.raises(errors.InvalidVolume, match="handles none yet"):
-        refuse_volumes(instance(), [bdm("image"), bdm("volume")])
-    refuse_volumes(instance(), [bdm("image"), bdm("swap")])
+@pytest.mark.parametrize(
+    ("root", "used", "wanted", "expected"),
+    [
+        ("/dev/sda", ["/dev/sda"], None, "/dev/sdb"),
+        ("/dev/sda", ["/dev/sda", "/dev/sdb", "/dev/sdd"], None, "/dev/sdc"),
+        ("/dev/vda", ["/dev/vda"], "/dev/sdf", "/dev/vdf"),
+        ("/dev/vda", ["/dev/vda"], "vdc", "/dev/vdc"),
+        (None, [], None, "/dev/vdb"),
+        ("/dev/vda", [None, "/dev/vdb1"], None, "/dev/vdc"),
+    ],
+)
+def test_one_more_device(root, used, wanted, expected):
+    bdms = [bdm("volume", device_name=name) for name in used]
+    assert free_name(instance(root_device_name=root), bdms, wanted, -1) == expected
+
+
+def test_one_more_device_that_cannot_be():
+    bdms = [bdm("volume", device_name="/dev/vdb")]
+    server = instance(root_device_name="/dev/vda")
+    with pytest.raises(errors.DevicePathInUse):
+        free_name(server, bdms, "/dev/vdb", -1)
+    with pytest.raises(errors.DevicePathInUse):
+        free_name(server, bdms, "/dev/sda", -1)
+    with pytest.raises(errors.InvalidDevicePath):
+        free_name(server, bdms, "/dev/vd-", -1)
+    with pytest.raises(errors.TooManyDiskDevices):
+        free_name(server, bdms, None, 2)
+    assert free_name(server, bdms, None, 3) == "/dev/vdc"
+
+
+def test_a_connected_volume_is_told_and_one_that_is_not_is_left_out():
+    there = bdm("volume", device_name="/dev/sdb", volume_id="v", connection_info='{"data": {"x": 1}}')
+    (told,) = disk_specs(instance(), [there, bdm("volume", connection_info=None)])
+    assert (told.source, told.volume_id, told.connection_info) == ("volume", "v", {"data": {"x": 1}})
+    assert told.boot_index is None

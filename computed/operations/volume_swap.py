@@ -1,0 +1,156 @@
+"""Replacing a volume of a server by another one, under the running guest."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.steps import volumes
+from computed.steps.announce import announce
+from computed.steps.block_devices import volume_spec
+from computed.steps.volume_detach import with_encryption
+
+if TYPE_CHECKING:
+    from computed.clients.volumes import Volume
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def swap_volume(
+    host: ComputeHost,
+    context: RequestContext,
+    *,
+    old_volume_id: str,
+    new_volume_id: str,
+    instance: Any,
+    new_attachment_id: str | None,
+) -> None:
+    """Copy the old volume to the new one and go on with that; ordered by a user, or by a migration in the
+    volume service, which then keeps the old id for the new volume.
+
+    On failure the old volume is in use as before and the new one is given back.
+    """
+    Swap(host, context.elevated(), instance, (old_volume_id, new_volume_id), new_attachment_id).run()
+
+
+class Swap:
+    """One swap: its steps in order."""
+
+    def __init__(
+        self,
+        host: ComputeHost,
+        context: Any,
+        instance: Any,
+        volume_ids: tuple[str, str],
+        new_attachment_id: str | None,
+    ) -> None:
+        self.host = host
+        self.context = context
+        self.instance = instance
+        self.old_id, self.new_id = volume_ids
+        self.attachment_id = new_attachment_id
+        self.is_migration = False
+
+    def run(self) -> None:
+        """Swap; on failure put everything back."""
+        self._announce("start")
+        try:
+            bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(
+                self.context, self.old_id, self.instance.uuid
+            )
+            old = self.host.volumes.get(self.context, self.old_id)
+            self.is_migration = old.migration_status == "migrating"
+            new = self.host.volumes.get(self.context, self.new_id)
+            info = self._swap(bdm, old, new)
+        except Exception as error:
+            self._announce("error", exception=error)
+            self._put_back()
+            raise
+        self._settle(bdm, info, new.size_gib if new.size_gib > old.size_gib else None)
+        self._announce("end")
+
+    def _swap(self, bdm: Any, old: Volume, new: Volume) -> dict[str, Any]:
+        """Connect the new volume and have the guest changed over to it; its connection info."""
+        host = self.host
+        if self.attachment_id is None:
+            raise errors.InvalidVolume(reason=f"volume {self.new_id} came without an attachment")
+        if new.is_multiattach and not host.driver.capabilities["supports_multiattach"]:
+            raise errors.MultiattachNotSupportedByVirtDriver(volume_id=new.id)
+        connector = host.driver.volume_connector(self.instance)
+        attachment = host.volumes.attachment_update(
+            self.context, self.attachment_id, connector, bdm.device_name
+        )
+        info = {"serial": self.new_id, **attachment.connection_info}
+        if new.is_multiattach:
+            info["multiattach"] = True
+        before = with_encryption(host, self.context, volume_spec(bdm))
+        after = replace(before, volume_id=self.new_id, connection_info=info, encryption=None)
+        size = new.size_gib if new.size_gib > old.size_gib else None
+        found = host.driver.swap_volume(
+            self.context,
+            self.instance,
+            before,
+            with_encryption(host, self.context, after),
+            new_size_gib=size,
+        )
+        host.volumes.attachment_complete(self.context, self.attachment_id)
+        return dict(found)
+
+    def _put_back(self) -> None:
+        """The old volume is in use again, the new one free; the service hears that its migration failed."""
+        service, attachment_id = self.host.volumes, self.attachment_id
+        self._try("stays detaching", lambda: service.roll_detaching(self.context, self.old_id))
+        if attachment_id is not None:
+            self._try("is not given up for", lambda: service.attachment_delete(self.context, attachment_id))
+        if self.is_migration:
+            self._try("is taken to be still migrating to", lambda: self._complete(error=True))
+
+    def _complete(self, *, error: bool) -> str:
+        return self.host.volumes.migrate_volume_completion(
+            self.context, self.old_id, self.new_id, error=error
+        )
+
+    def _settle(self, bdm: Any, info: dict[str, Any], new_size_gib: int | None) -> None:
+        """The guest has the new volume: from here on there is no way back, and the record follows."""
+        old_attachment_id, saved_id = bdm.attachment_id, self.new_id
+        if old_attachment_id is not None:
+            self._try(
+                "stays attached beside",
+                lambda: self.host.volumes.attachment_delete(self.context, old_attachment_id),
+            )
+        failure = None
+        if self.is_migration:
+            try:
+                saved_id = self._complete(error=False)
+            except errors.NovaException as error:
+                failure = error
+        info["serial"] = info["volume_id"] = saved_id
+        if isinstance(info.get("data"), dict):
+            info["data"] = {**info["data"], "volume_id": saved_id}
+        bdm.connection_info = json.dumps(info)
+        bdm.source_type = bdm.destination_type = "volume"
+        bdm.snapshot_id = None
+        bdm.volume_id = saved_id
+        bdm.no_device = False
+        bdm.attachment_id = self.attachment_id
+        if new_size_gib is not None:
+            bdm.volume_size = new_size_gib
+        volumes.save(self.host, bdm)
+        if failure is not None:
+            self._announce("error", exception=failure)
+            raise failure
+
+    def _try(self, complaint: str, deed: Any) -> None:
+        try:
+            deed()
+        except errors.NovaException as error:
+            LOG.warning("Volume %s %s volume %s: %s", self.old_id, complaint, self.new_id, error)
+
+    def _announce(self, phase: str, **details: Any) -> None:
+        told = {"old_volume_id": self.old_id, "new_volume_id": self.new_id}
+        announce(self.host, self.context, self.instance, "volume_swap", phase, payload=told, **details)

@@ -1,0 +1,96 @@
+"""What the mappings of an instance say of its volumes, compared with what the volume service says now."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from computed import errors
+from computed.steps.volumes import connection_of, remember, save, volume_bdms
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """Bring the connections that the mappings remember up to what the service says now; saved if changed.
+
+    For a guest that is made anew of its records. Raises what VolumeService raises.
+    """
+    for bdm in volume_bdms(bdms):
+        if connection_of(bdm):
+            _refresh_one(host, context, instance, bdm)
+
+
+def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    known = connection_of(bdm)
+    if bdm.attachment_id is None:
+        connector = host.driver.volume_connector(instance)
+        info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
+    else:
+        info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
+    if not info:
+        # A reservation has no connection; ours was made by somebody, so it is not for us to forget it.
+        return
+    before = bdm.connection_info
+    remember(bdm, info, is_multiattach=bool(known.get("multiattach")))
+    if json.loads(bdm.connection_info) == known:
+        bdm.connection_info = before
+        bdm.obj_reset_changes(["connection_info"])
+    else:
+        save(host, bdm)
+
+
+def refresh_if_possible(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """As `refresh`; when the service cannot be asked, what is remembered has to do."""
+    try:
+        refresh(host, context, instance, bdms)
+    except errors.NovaException as error:
+        LOG.warning("Instance %s uses its volumes as they were: %s", instance.uuid, error)
+
+
+def reconcile(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """Before a reboot: mappings and attachments that have no counterpart go, the others are refreshed.
+
+    A mapping goes from `bdms` and from the records only when the service itself says that it has no such
+    attachment; an attachment goes only when no mapping is about its volume (one that is being made has a
+    mapping first). A service that cannot be asked changes nothing.
+    """
+    try:
+        found = host.volumes.attachments(context, instance.uuid)
+    except errors.NovaException as error:
+        LOG.info("The attachments of instance %s are not compared: %s", instance.uuid, error)
+        return
+    _drop_stale_mappings(host, context, instance, bdms, {attachment.id for attachment in found})
+    volume_ids = {bdm.volume_id for bdm in volume_bdms(bdms)}
+    for attachment in found:
+        if attachment.volume_id not in volume_ids:
+            _drop_attachment(host, context, instance, attachment)
+    refresh_if_possible(host, context, instance, bdms)
+
+
+def _drop_stale_mappings(
+    host: ComputeHost, context: Any, instance: Any, bdms: Any, attachment_ids: set[str]
+) -> None:
+    for bdm in volume_bdms(bdms):
+        if bdm.attachment_id is None or bdm.attachment_id in attachment_ids:
+            continue
+        try:
+            host.volumes.attachment_get(context, bdm.attachment_id)
+        except errors.VolumeAttachmentNotFound:
+            LOG.warning("Instance %s has volume %s no more: its mapping goes", instance.uuid, bdm.volume_id)
+            bdm.destroy()
+            bdms.objects.remove(bdm)
+        except errors.NovaException as error:
+            LOG.info("Attachment %s of instance %s: %s", bdm.attachment_id, instance.uuid, error)
+
+
+def _drop_attachment(host: ComputeHost, context: Any, instance: Any, attachment: Any) -> None:
+    LOG.warning("Volume %s is not of instance %s: its attachment goes", attachment.volume_id, instance.uuid)
+    try:
+        host.volumes.attachment_delete(context, attachment.id)
+    except errors.NovaException as error:
+        LOG.warning("Attachment %s of instance %s stays: %s", attachment.id, instance.uuid, error)
