@@ -149,24 +149,6 @@ def test_what_cannot_be_built_at_all(bench, what):
     assert bench.watch.without_heartbeat.count("InstanceFault.create") == 1
 
 
-def test_a_volume_is_refused_clearly(bench):
-    disks = [
-        {
-            "source_type": "volume",
-            "destination_type": "volume",
-            "volume_id": "aaaaaaaa-0000-4000-8000-0000000000aa",
-            "boot_index": 0,
-        }
-    ]
-    instance = bench.new_server(disks=[{"source_type": "blank", "boot_index": -1}])
-    volume = objects.BlockDeviceMapping(
-        instance_uuid=instance.uuid, no_device=False, tag=None, guest_format=None, **disks[0]
-    )
-    bench.build(instance, block_device_mapping=objects.BlockDeviceMappingList(objects=[volume]))
-    is_in_error(bench, instance, "handles none yet")
-    nothing_is_left(bench, instance)
-
-
 def test_placement_that_does_not_answer(bench):
     instance = bench.new_server()
     get = bench.placement.get_allocations
