@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
-from computed.steps.volume_refresh import refresh
+from computed.steps.volumes import refresh
 
 if TYPE_CHECKING:
     from computed.context import RequestContext

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
-from computed.steps.volumes import connection_of, remember, save, volume_bdms
+from computed.steps.volumes import refresh, volume_bdms
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
-
-
-def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
-    """Bring the connections that the mappings remember up to what the service says now; saved if changed.
-
-    For a guest that is made anew of its records. Raises what VolumeService raises.
-    """
-    for bdm in volume_bdms(bdms):
-        if connection_of(bdm):
-            _refresh_one(host, context, instance, bdm)
-
-
-def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
-    known = connection_of(bdm)
-    if bdm.attachment_id is None:
-        connector = host.driver.volume_connector(instance)
-        info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
-    else:
-        info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
-    if not info:
-        # A reservation has no connection; ours was made by somebody, so it is not for us to forget it.
-        return
-    before = bdm.connection_info
-    remember(bdm, info, is_multiattach=bool(known.get("multiattach")))
-    if json.loads(bdm.connection_info) == known:
-        bdm.connection_info = before
-        bdm.obj_reset_changes(["connection_info"])
-    else:
-        save(host, bdm)
 
 
 def refresh_if_possible(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
