@@ -10,7 +10,7 @@ from typing import Any
 
 from computed.rpc.arguments import check_arguments
 from computed.rpc.call import Call
-from computed.rpc.calls import CALLS
+from computed.rpc.calls import CALLS, OWN_CALLS
 from computed.rpc.endpoints import COMPUTE_TARGET, Endpoint
 from computed.rpc.guards import run_guarded
 from computed.rpc.inflight import InFlight
@@ -42,8 +42,11 @@ class ComputeManager(Endpoint):
         return BoundCall(self, call) if call else None
 
     def call(self, name: str, context: Any, **arguments: Any) -> Any:
-        """Do in this thread what an RPC of that name and with those arguments does."""
-        call = self._calls[name]
+        """Do in this thread what an RPC of that name and with those arguments does.
+
+        `name` may also be one of those that nobody outside may call.
+        """
+        call = OWN_CALLS.get(name) or self._calls[name]
         bound = call.bind(arguments)
         check_arguments(call, bound, self._host.name)
         with self.inflight.track(name):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
-from computed.states import DELETING_STATES, ExternalEventName, TaskState
+from computed.states import DELETING_STATES, ExternalEventName, PowerUpdate, TaskState
 from computed.steps import network
 from computed.steps.volume_extend import extend
 
@@ -86,9 +86,19 @@ def _not_yet(host: ComputeHost, context: Any, instance: Any, event: Any) -> None
     LOG.warning("Event %s of instance %s: this compute does not act on it yet", event.key, instance.uuid)
 
 
+def _power_update(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
+    """The guest was switched from outside: a verb of its own, with all its guards."""
+    if event.tag not in set(PowerUpdate):
+        LOG.warning("Event %s of instance %s: nobody can be switched so", event.key, instance.uuid)
+        return
+    host.own_calls("power_update", context, instance=instance, target_power_state=event.tag)
+
+
 _HANDLERS: Final[Mapping[str, Handler]] = {
     ExternalEventName.NETWORK_CHANGED: _network_changed,
     ExternalEventName.NETWORK_VIF_DELETED: _interface_deleted,
     ExternalEventName.VOLUME_EXTENDED: _volume_extended,
     ExternalEventName.POWER_UPDATE: _not_yet,
+    ExternalEventName.VOLUME_EXTENDED: _not_yet,
+    ExternalEventName.POWER_UPDATE: _power_update,
 }

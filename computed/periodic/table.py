@@ -7,6 +7,7 @@ from typing import Final
 from computed.periodic import (
     build_timeout,
     console_tokens,
+    image_cache,
     incomplete_migrations,
     network_cache,
     pending_deletes,
@@ -91,6 +92,12 @@ TASKS: Final[tuple[Task, ...]] = (
         every("running_deleted_instance_poll_interval"),
         run_immediately=True,
         gate=running_deleted.is_wanted,
+    ),
+    Task(
+        "_run_image_cache_manager_pass",
+        image_cache.run_image_cache_manager_pass,
+        every("image_cache.manager_interval"),
+        gate=image_cache.is_wanted,
     ),
     Task("_run_pending_deletes", pending_deletes.run_pending_deletes, every("instance_delete_interval")),
     Task(

@@ -11,10 +11,13 @@ from computed.operations import (
     build,
     console,
     destroy,
+    diagnostics,
     events,
     host,
+    image_cache,
     interfaces,
     live_migration,
+    password,
     pause,
     power,
     reboot,
@@ -140,6 +143,7 @@ _REBUILD_ARGUMENTS: Final = (
 _PREP_RESIZE_ARGUMENTS: Final = (
     "image instance flavor request_spec filter_properties node clean_shutdown migration host_list"
 )
+_CONSOLE_ARGUMENTS: Final = "console_type instance"
 _LIVE_CHECK_ARGUMENTS: Final = "instance block_migration disk_over_commit migration limits"
 
 _ROWS: Final = (
@@ -171,8 +175,14 @@ _ROWS: Final = (
         rescue.rescue_instance,
     ),
     _row("unrescue_instance", "instance", REVERT | OWN, rescue.unrescue_instance),
-    _row("trigger_crash_dump", "instance", EVENT | OWN, expected=_CRASH_DUMP),
-    _row("set_admin_password", "instance new_pass", REVERT | OWN),
+    _row(
+        "trigger_crash_dump",
+        "instance",
+        EVENT | OWN,
+        diagnostics.trigger_crash_dump,
+        expected=_CRASH_DUMP,
+    ),
+    _row("set_admin_password", "instance new_pass", REVERT | OWN, password.set_admin_password),
     # Looking in
     _row(
         "get_console_output",
@@ -181,14 +191,26 @@ _ROWS: Final = (
         console.get_console_output,
         expected=_CONSOLE_OUTPUT,
     ),
-    _row("get_vnc_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
-    _row("get_spice_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
-    _row("get_rdp_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
-    _row("get_mks_console", "console_type instance", FAULT | OWN, expected=_CONSOLE),
-    _row("get_serial_console", "console_type instance", FAULT | OWN, expected=_CONSOLE + _SERIAL),
-    _row("validate_console_port", "instance port console_type", FAULT | OWN, expected=_VALIDATE_PORT),
-    _row("get_diagnostics", "instance", FAULT | OWN),
-    _row("get_instance_diagnostics", "instance", FAULT | OWN),
+    _row("get_vnc_console", _CONSOLE_ARGUMENTS, FAULT | OWN, console.get_vnc_console, expected=_CONSOLE),
+    _row("get_spice_console", _CONSOLE_ARGUMENTS, FAULT | OWN, console.get_spice_console, expected=_CONSOLE),
+    _row("get_rdp_console", _CONSOLE_ARGUMENTS, FAULT | OWN, console.get_rdp_console, expected=_CONSOLE),
+    _row("get_mks_console", _CONSOLE_ARGUMENTS, FAULT | OWN, console.get_mks_console, expected=_CONSOLE),
+    _row(
+        "get_serial_console",
+        _CONSOLE_ARGUMENTS,
+        FAULT | OWN,
+        console.get_serial_console,
+        expected=_CONSOLE + _SERIAL,
+    ),
+    _row(
+        "validate_console_port",
+        "instance port console_type",
+        FAULT | OWN,
+        console.validate_console_port,
+        expected=_VALIDATE_PORT,
+    ),
+    _row("get_diagnostics", "instance", FAULT | OWN, diagnostics.get_diagnostics),
+    _row("get_instance_diagnostics", "instance", FAULT | OWN, diagnostics.get_instance_diagnostics),
     # Images
     _row("snapshot_instance", "image_id instance", REVERT | IMAGE | OWN, snapshot.snapshot_instance),
     _row(
@@ -205,7 +227,7 @@ _ROWS: Final = (
         snapshot.unquiesce_instance,
         expected=_QUIESCE,
     ),
-    _row("cache_images", "image_ids", NONE),
+    _row("cache_images", "image_ids", NONE, image_cache.cache_images),
     # Networks
     _row("external_instance_event", "instances events", NOTIFY, events.external_instance_event),
     _row(
@@ -377,9 +399,17 @@ _ROWS: Final = (
     # The host
     _row("get_host_uptime", "", NOTIFY, host.get_host_uptime),
     _row("set_host_enabled", "enabled", NOTIFY, host.set_host_enabled),
-    _row("host_power_action", "action", NOTIFY),
-    _row("host_maintenance_mode", "host mode", NOTIFY),
+    _row("host_power_action", "action", NOTIFY, host.host_power_action),
+    _row("host_maintenance_mode", "host mode", NOTIFY, host.host_maintenance_mode),
 )
 
 CALLS: Final[Mapping[str, Call]] = {row.name: row for row in _ROWS}
 """Every method by name."""
+
+_OWN_ROWS: Final = (
+    _row("power_update", "instance target_power_state", REVERT | OWN, power.power_update, lock=True),
+)
+
+OWN_CALLS: Final[Mapping[str, Call]] = {row.name: row for row in _OWN_ROWS}
+"""What only this compute itself may call, with the same guards: parts of methods that the API shows as events
+of their own (contract: compute_rpc.json, internal_functions_recording_instance_events)."""

@@ -63,6 +63,16 @@ class RescueSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleAddress:
+    """Where a console listens, as a proxy reaches it; `internal_access_path` is what it asks for there."""
+
+    host: str
+    port: int
+    internal_access_path: str | None = None
+    tls_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuestState:
     """What the hypervisor says of one guest now: power state code (states.PowerState) and its id there."""
 

@@ -45,7 +45,8 @@ def test_what_zero_and_less_mean(task, conf):
     fact = FACTS["tasks"][task.name]
     if fact["spacing_option"] is None:
         return
-    conf.set_override(fact["spacing_option"], 0)
+    group, _, option = fact["spacing_option"].rpartition(".")
+    conf.set_override(option, 0, group or None)
     assert task.spacing(conf) == (60.0 if fact["zero_spacing_means"] == "default interval" else None)
-    conf.set_override(fact["spacing_option"], -1)
+    conf.set_override(option, -1, group or None)
     assert task.spacing(conf) is None

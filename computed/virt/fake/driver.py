@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from computed import errors
 from computed.states import PowerState, VmState
 from computed.virt import capabilities, uptime
+from computed.virt.fake.consoles import FakeConsoles
+from computed.virt.fake.diagnostics import FakeDiagnostics
+from computed.virt.fake.host_orders import FakeHostOrders, FakeImageCache
 from computed.virt.fake.interfaces import FakeInterfaces
 from computed.virt.fake.live_migration import FakeLiveMigration
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
 from computed.virt.fake.rescue import FakeRescue
+from computed.virt.fake.signals import FakeSignals
 from computed.virt.fake.snapshots import FakeSnapshots
 from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
@@ -95,6 +99,11 @@ class FakeHost(Driver):
 
 class FakeDriver(
     FakePausing,
+    FakeConsoles,
+    FakeDiagnostics,
+    FakeSignals,
+    FakeHostOrders,
+    FakeImageCache,
     FakeSnapshots,
     FakeRescue,
     FakeLiveMigration,
@@ -108,6 +117,7 @@ class FakeDriver(
         super().__init__(conf, variant)
         self._store = GuestStore(None)
         self._has_no_past = False
+        self._cached_images: set[str] = set()
 
     def init_host(self, host: str) -> None:
         self._orders.check()

@@ -33,8 +33,8 @@ _CAN = frozenset(
 @dataclass(frozen=True)
 class Variant:
     """What a name stands for: the size of each node, extra capabilities, failure rules as in `[fake]fail`,
-    resources of a child provider, whether the node's uuid follows from its name, and how long a live
-    migration takes that nobody aborts or forces."""
+    resources of a child provider, whether the node's uuid follows from its name, how long a live
+    migration takes that nobody aborts or forces, and what only some do."""
 
     vcpus: int = 1000
     memory_mib: int = 800_000
@@ -44,6 +44,8 @@ class Variant:
     child_resources: Mapping[str, int] = field(default_factory=dict)
     uuid_from_name: bool = False
     live_migration_seconds: float = 0.0
+    takes_power_updates: bool = False
+    caches_images: bool = False
 
     @property
     def capabilities(self) -> Mapping[str, bool]:
@@ -61,12 +63,12 @@ _ABORT = ("spawn:*:BuildAbortException",)
 VARIANTS: Mapping[str, Variant] = {
     "FakeDriver": Variant(),
     "FakeDriverWithoutFakeNodes": Variant(),
-    "FakeDriverWithCaching": Variant(),
+    "FakeDriverWithCaching": Variant(caches_images=True),
     "SmallFakeDriver": _SMALL,
     "MediumFakeDriver": _MEDIUM,
     "MediumFakeDriverWithNestedCustomResources": _NESTED,
     "PredictableNodeUUIDDriver": replace(_SMALL, uuid_from_name=True),
-    "PowerUpdateFakeDriver": _SMALL,
+    "PowerUpdateFakeDriver": replace(_SMALL, takes_power_updates=True),
     "SameHostColdMigrateDriver": replace(_MEDIUM, also=("supports_migrate_to_same_host",)),
     "RescueBFVDriver": replace(_MEDIUM, also=("supports_bfv_rescue",)),
     "EphEncryptionDriver": replace(_MEDIUM, also=(_ENCRYPTION,)),

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from computed.virt.port.consoles import ConsolePort
+from computed.virt.port.diagnostics import DiagnosticsPort
 from computed.virt.port.guests import LifecyclePort, StatePort
 from computed.virt.port.host import HostPort
+from computed.virt.port.host_orders import HostOrdersPort
+from computed.virt.port.image_cache import ImageCachePort
 from computed.virt.port.interfaces import InterfacePort
 from computed.virt.port.live_migration import LiveMigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
+from computed.virt.port.signals import SignalPort
 from computed.virt.port.snapshots import SnapshotPort
 from computed.virt.port.volumes import VolumePort
 
@@ -21,6 +26,11 @@ class Driver(
     StatePort,
     PausePort,
     InterfacePort,
+    ConsolePort,
+    DiagnosticsPort,
+    HostOrdersPort,
+    ImageCachePort,
+    SignalPort,
     SnapshotPort,
     RescuePort,
     LiveMigrationPort,

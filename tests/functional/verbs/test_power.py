@@ -158,8 +158,3 @@ def test_disabling_and_enabling_the_host(bench):
     assert "COMPUTE_STATUS_DISABLED" in bench.placement.traits(bench.context, node)[0]
     assert bench.call("set_host_enabled", enabled=True) == "enabled"
     assert "COMPUTE_STATUS_DISABLED" not in bench.placement.traits(bench.context, node)[0]
-
-
-def test_a_verb_that_is_not_built_says_so(bench, server):
-    with pytest.raises(NotImplementedError, match="get_diagnostics"):
-        bench.call("get_diagnostics", instance=bench.fetch(server.uuid))
