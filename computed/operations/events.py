@@ -82,10 +82,6 @@ def _volume_extended(host: ComputeHost, context: Any, instance: Any, event: Any)
     extend(host, context, instance, event.tag)
 
 
-def _not_yet(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
-    LOG.warning("Event %s of instance %s: this compute does not act on it yet", event.key, instance.uuid)
-
-
 def _power_update(host: ComputeHost, context: Any, instance: Any, event: Any) -> None:
     """The guest was switched from outside: a verb of its own, with all its guards."""
     if event.tag not in set(PowerUpdate):
@@ -98,7 +94,5 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
     ExternalEventName.NETWORK_CHANGED: _network_changed,
     ExternalEventName.NETWORK_VIF_DELETED: _interface_deleted,
     ExternalEventName.VOLUME_EXTENDED: _volume_extended,
-    ExternalEventName.POWER_UPDATE: _not_yet,
-    ExternalEventName.VOLUME_EXTENDED: _not_yet,
     ExternalEventName.POWER_UPDATE: _power_update,
 }
