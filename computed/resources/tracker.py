@@ -225,10 +225,9 @@ class ResourceTracker:
     def arrive(self, instance: Any, nodename: str) -> None:
         """An instance for which a move held room lives here from now on: the room is its own."""
         ledger = self._node(nodename).ledger
-        held = [entry for key, entry in ledger.entries().items() if key[0] == instance.uuid]
-        entry = replace(held[0], state=InstanceState.of(instance)) if held else None
-        if entry is None:
-            entry = _entry(instance, instance.flavor, None, InstanceState.of(instance))
+        held = [entry for key, entry in ledger.entries().items() if key[0] == instance.uuid and key[1]]
+        state = InstanceState.of(instance)
+        entry = replace(held[0], state=state) if held else _entry(instance, instance.flavor, None, state)
         ledger.settle(ledger.take((instance.uuid, None), entry)[0])
         ledger.drop_matching(instance.uuid, migrations_only=True)
 

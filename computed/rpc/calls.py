@@ -299,7 +299,7 @@ _ROWS: Final = (
     _row("confirm_resize", "instance migration", EVENT | MIGRATION, lock=True),
     _row("revert_resize", "instance migration request_spec", REVERT | MIGRATION),
     _row("finish_revert_resize", "instance migration request_spec", REVERT | MIGRATION),
-    _row("drop_move_claim_at_destination", "instance", FAULT),
+    _row("drop_move_claim_at_destination", "instance", FAULT, live_migration.drop_move_claim_at_destination),
     # Resize across cells
     _row(
         "prep_snapshot_based_resize_at_dest",

@@ -61,6 +61,11 @@ class Departures:
                 departure.migration_uuid == migration_uuid for departure in known
             )
 
+    def refuse(self, migration_uuid: str) -> None:
+        """A migration is over that was never begun here: an order of it that comes later is old."""
+        with self._changed:
+            self._finished.append(migration_uuid)
+
     def submit(self, departure: Departure, *, may_wait: bool) -> bool:
         """Run `departure` in a thread of its own, at once or, if it may wait, when its turn comes.
 

@@ -5,6 +5,7 @@ checks (destination, then source) → departure (source) → arrival (destinatio
 """
 
 from computed.operations.live_migration.arrival import (
+    drop_move_claim_at_destination,
     post_live_migration_at_destination,
     pre_live_migration,
     rollback_live_migration_at_destination,
@@ -21,6 +22,7 @@ __all__ = [
     "check_can_live_migrate_destination",
     "check_can_live_migrate_source",
     "check_instance_shared_storage",
+    "drop_move_claim_at_destination",
     "live_migration",
     "live_migration_abort",
     "live_migration_force_complete",

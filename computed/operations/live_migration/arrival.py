@@ -164,6 +164,20 @@ def rollback_live_migration_at_destination(
             give_up_room(host, instance)
 
 
+def drop_move_claim_at_destination(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
+    """The guest does not come, and its files, which both hosts see, stay: what is this host's alone goes.
+
+    That is its room, and the interfaces that were made ready. Volumes are disconnected by
+    remove_volume_connection, bindings deleted by the source.
+    """
+    try:
+        if instance.host != host.name:
+            spec = doomed_guest(instance, ())
+            host.driver.take_back_at_destination(context, spec, None, destroy_disks=False)
+    finally:
+        give_up_room(host, instance)
+
+
 def give_up_room(host: ComputeHost, instance: Any) -> None:
     """Nothing is held on this host for an instance that does not come."""
     for nodename in host.tracker.nodenames():

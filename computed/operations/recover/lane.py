@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.operations.recover.table import Remedy, Row, decide, settled
-from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, MigrationStatus, PowerState, TaskState, VmState
-from computed.steps import power_sync
+from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
+from computed.steps import live_migration, power_sync
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.power import power_state
@@ -180,12 +180,7 @@ def _fail(
 
 
 def _end_migration(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
-    try:
-        migration = objects.Migration.get_by_instance_and_status(context, instance.uuid, "running")
-        migration.status = str(MigrationStatus.ERROR)
-        migration.save()
-    except errors.MigrationNotFoundByStatus:
-        LOG.debug("Instance %s has no running migration", instance.uuid)
+    live_migration.end_interrupted(host, context, instance)
     _clear(host, context, instance, guest)
 
 

@@ -107,5 +107,6 @@ class LiveMigrationPort:
         self, context: Any, spec: GuestSpec, data: Any, *, destroy_disks: bool
     ) -> None:
         """The guest does not come: remove what was made ready (`spec` names no volumes: they are
-        disconnected already); with `destroy_disks` its local disks too."""
+        disconnected already); with `destroy_disks` its local disks too. `data` None: all that is known is
+        that its files are shared, and stay."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from computed.embedded.flavors import find_flavor
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.notices import TOLD, Notices
@@ -58,6 +59,48 @@ class World:
         """Give a host's fake driver orders: delays, fail."""
         for name, value in options.items():
             self.cloud.agents[host].conf.set_override(name, value, group="fake")
+
+    def network_info(self, uuid: str) -> Any:
+        """The interfaces of a server as its record has them."""
+        return self.cloud.instance(uuid).info_cache.network_info
+
+    def flavor(self, uuid: str) -> Any:
+        """The size of a server."""
+        return find_flavor(self.role.flavor_name(self.cloud.row(uuid)))
+
+    @contextmanager
+    def recorded(self, method: str, *, deliver: bool = True) -> Iterator[list[dict[str, Any]]]:
+        """Keep the casts of `method` that the control plane sends in the block, to be sent again later."""
+        rpc, kept = self.cloud.rpc, []
+        cast = rpc.cast
+
+        def keep(name: str, **arguments: Any) -> None:
+            if name == method:
+                kept.append({"method": name, **arguments})
+            if name != method or deliver:
+                cast(name, **arguments)
+
+        rpc.cast = keep  # type: ignore[method-assign,assignment]
+        try:
+            yield kept
+        finally:
+            rpc.cast = cast  # type: ignore[method-assign]
+
+    @contextmanager
+    def doubled(self, method: str) -> Iterator[None]:
+        """Every cast of `method` that the control plane sends in the block comes twice."""
+        rpc = self.cloud.rpc
+        cast = rpc.cast
+
+        def twice(name: str, **arguments: Any) -> None:
+            for _ in range(2 if name == method else 1):
+                cast(name, **arguments)
+
+        rpc.cast = twice  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            rpc.cast = cast  # type: ignore[method-assign]
 
     @contextmanager
     def statuses(self) -> Iterator[list[str]]:

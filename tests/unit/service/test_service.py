@@ -17,6 +17,8 @@ from computed.objects.base import ComputedObject
 from computed.objects.remote import NoConductor
 from computed.rpc.inflight import InFlight
 from computed.service import Parts, Phase, Service, refuse_old_computes, register
+from computed.steps.console_tokens import ConsoleTokens
+from computed.steps.departures import Departures
 
 HOST = "here"
 NODE = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -36,6 +38,7 @@ class World(NoConductor):
             report_interval=0,
             manager_shutdown_timeout=5,
             graceful_shutdown_timeout=10,
+            consoleauth=SimpleNamespace(token_ttl=600),
             compute=SimpleNamespace(max_disk_devices_to_attach=-1),
             workarounds=SimpleNamespace(disable_compute_service_check_for_ffu=False),
         )
@@ -83,7 +86,13 @@ class World(NoConductor):
             update_available_resource=self.note("audit"), use_service=self.note("use_service")
         )
         host: Any = SimpleNamespace(
-            name=HOST, conf=self.conf, driver=driver, tracker=tracker, stop_waiting=self.note("stop_waiting")
+            name=HOST,
+            conf=self.conf,
+            driver=driver,
+            tracker=tracker,
+            stop_waiting=self.note("stop_waiting"),
+            console_tokens=ConsoleTokens(),
+            departures=Departures(1),
         )
         servers: Any = SimpleNamespace(
             start=self.note("servers.start"),

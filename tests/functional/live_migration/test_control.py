@@ -1,0 +1,174 @@
+"""Live migrations wait for their turn; users abort them or bring them to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.live_migration.world import World, make_world
+
+THERE = "second"
+
+
+@pytest.fixture
+def world(make_pair: Callable[..., Cloud]) -> World:
+    return make_world(make_pair)
+
+
+def begin(world: World, uuid: str, seconds: str = "10") -> str:
+    """A migration that is running and takes its time."""
+    world.set(HOST, delays={"live_migrate": seconds})
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    return migration
+
+
+def ended(world: World, uuid: str) -> None:
+    world.cloud.wait_for(uuid, task_state=None)
+    world.cloud.settle()
+
+
+def test_aborted_on_its_way(world: World) -> None:
+    uuid = world.boot()
+    migration = begin(world, uuid)
+    world.notices.clear()
+    world.role.abort(uuid, migration)
+    ended(world, uuid)
+    world.assert_stayed(uuid, migration, "cancelled")
+    assert ("compute_live_migration_abort", "Success") in world.cloud.events(uuid)
+    told = [name.removeprefix("instance.live_migration_") for name in world.notices.names(uuid)]
+    assert sorted(told) == ["abort.end", "abort.start", "rollback.end", "rollback.start"]
+    assert world.cloud.faults(uuid) == []
+
+
+def test_aborted_while_it_prepares(world: World) -> None:
+    uuid = world.boot()
+    world.set(THERE, delays={"prepare_live_migration": "0.5"})
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    world.cloud.wait(lambda: world.status(migration) == "preparing", "it to prepare")
+    world.notices.clear()
+    world.role.abort(uuid, migration)
+    ended(world, uuid)
+    world.assert_stayed(uuid, migration, "cancelled")
+    told = [name.removeprefix("instance.live_migration_") for name in world.notices.names(uuid)]
+    assert told.count("abort.start") == 1 and told.count("abort.end") == 1
+    assert told[-1] == "abort.end"
+
+
+def test_aborted_while_it_waits(world: World) -> None:
+    first, second = world.boot(name="first"), world.boot(name="second")
+    begin(world, first)
+    migration = world.role.live_migrate(second, to=THERE, wait=False)
+    world.cloud.wait(lambda: world.status(migration) == "queued", "it to stand in the line")
+    world.role.abort(second, migration)
+    world.cloud.wait_for(second, task_state=None)
+    world.cloud.wait(lambda: world.status(migration) == "cancelled", "its end")
+    assert world.bindings(second) == [(HOST, [])]
+    assert set(world.role.holds(second)) == {HOST} and world.role.holds(migration) == {}
+    assert "compute_pre_live_migration" not in [event for event, _ in world.cloud.events(second)], (
+        "it must not have begun"
+    )
+    world.role.force(first)
+    ended(world, first)
+    assert world.guests(HOST) == {second} and world.guests(THERE) == {first}
+
+
+def test_aborted_after_its_end(world: World) -> None:
+    uuid = world.boot()
+    migration = world.role.live_migrate(uuid, to=THERE)
+    # The API asks the host where the instance is now; so does a message that comes late.
+    world.role.abort(uuid, migration)
+    world.cloud.settle()
+    assert ("compute_live_migration_abort", "Error") in world.cloud.events(uuid)
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert "does not allow abort live migration" in world.cloud.faults(uuid)[-1]
+
+
+def test_another_migration_is_not_aborted(world: World) -> None:
+    uuid = world.boot()
+    old = world.role.live_migrate(uuid, to=THERE)
+    world.role.live_migrate(uuid, to=HOST)
+    migration = begin(world, uuid)
+    world.role.abort(uuid, old)
+    world.cloud.wait(
+        lambda: ("compute_live_migration_abort", "Error") in world.cloud.events(uuid), "the refusal"
+    )
+    assert world.status(migration) == "running"
+    world.role.force(uuid)
+    ended(world, uuid)
+    assert world.status(migration) == "completed"
+
+
+def test_forced(world: World) -> None:
+    uuid = world.boot()
+    migration = begin(world, uuid, "30")
+    world.notices.clear()
+    world.role.force(uuid)
+    ended(world, uuid)
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert ("compute_live_migration_force_complete", "Success") in world.cloud.events(uuid)
+    told = world.notices.names(uuid)
+    assert told[0] == "instance.live_migration_force_complete.start"
+    assert "instance.live_migration_force_complete.end" in told
+
+
+def test_forced_when_there_is_nothing_to_force(world: World) -> None:
+    uuid = world.boot()
+    world.role.force(uuid)
+    world.cloud.settle()
+    assert ("compute_live_migration_force_complete", "Error") in world.cloud.events(uuid)
+    assert world.guests(HOST) == {uuid} and world.cloud.row(uuid)["vm_state"] == "active"
+
+
+def test_one_after_the_other(world: World) -> None:
+    uuids = [world.boot(name=f"server-{number}") for number in range(3)]
+    first = begin(world, uuids[0])
+    world.set(HOST, delays={})
+    others = [world.role.live_migrate(uuid, to=THERE, wait=False) for uuid in uuids[1:]]
+    for migration in others:
+        world.cloud.wait(lambda m=migration: world.status(m) == "queued", "it to stand in the line")
+    assert world.guests(THERE) == set()
+    world.role.force(uuids[0])
+    world.cloud.settle()
+    for uuid, migration in zip(uuids, [first, *others], strict=True):
+        world.cloud.wait_for(uuid, task_state=None, host=THERE)
+        world.cloud.wait(lambda m=migration: world.status(m) == "completed", "its end")
+    assert world.guests(THERE) == set(uuids) and world.guests(HOST) == set()
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_several_at_once(make_pair: Callable[..., Cloud], most: int) -> None:
+    world = make_world(make_pair, first={"max_concurrent_live_migrations": most})
+    uuids = [world.boot(name=f"server-{number}") for number in range(2)]
+    migrations = [begin(world, uuid) for uuid in uuids]
+    for uuid in uuids:
+        world.role.force(uuid)
+    world.cloud.settle()
+    assert [world.status(migration) for migration in migrations] == ["completed", "completed"]
+
+
+def test_an_agent_that_stops_cancels_what_waits(make_pair: Callable[..., Cloud]) -> None:
+    world = make_world(make_pair, first={"manager_shutdown_timeout": 5})
+    first, second = world.boot(name="first"), world.boot(name="second")
+    running = begin(world, first, "1")
+    waiting = world.role.live_migrate(second, to=THERE, wait=False)
+    world.cloud.wait(lambda: world.status(waiting) == "queued", "it to stand in the line")
+    world.cloud.stop_agent()
+    assert world.status(running) == "completed" and world.guests(THERE) == {first}
+    assert world.status(waiting) == "cancelled"
+    row = world.cloud.row(second)
+    assert (row["host"], row["task_state"], row["vm_state"]) == (HOST, None, "active")
+    assert set(world.role.holds(second)) == {HOST} and world.role.holds(waiting) == {}
+    world.cloud.start_agent()
+
+
+def test_ten_times_in_a_row(world: World) -> None:
+    uuid = world.boot()
+    for number in range(10):
+        to, left = (THERE, HOST) if number % 2 == 0 else (HOST, THERE)
+        world.set(left, delays={"live_migrate": "0.1"} if number % 3 == 0 else {})
+        assert world.status(world.role.live_migrate(uuid, to=to)) == "completed"
+        assert world.guests(to) == {uuid} and world.guests(left) == set()
+    assert world.cloud.faults(uuid) == []
