@@ -50,6 +50,7 @@ class FakeHost(Driver):
     """The host side: nodes, their resources, facts."""
 
     can_adopt_nodes = True
+    stopped_event_delay_seconds = 0.5
 
     def __init__(self, conf: cfg.ConfigOpts, variant: Variant) -> None:
         self._conf = conf

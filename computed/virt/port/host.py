@@ -20,6 +20,10 @@ class HostPort(ABC):
     can_adopt_nodes = False
     """Whether the nodes have no identity of their own and `adopt_node` may give them one."""
 
+    stopped_event_delay_seconds = 0.0
+    """How long a guest that has stopped may take to show that it was a reboot; the event is not believed
+    before (contract: virt_driver.json, lifecycle_rules: 15 for libvirt)."""
+
     @property
     @abstractmethod
     def capabilities(self) -> Mapping[str, bool]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from computed import errors, objects
 from computed.states import PowerState
 from computed.steps import lifecycle
+from computed.virt.specs import LifecycleEvent
 from tests.functional.clock.world import WAIT_SECONDS, World, eventually
+from tests.functional.cloud import HOST
 
-ON, OFF = PowerState.RUNNING, PowerState.SHUTDOWN
+ON, OFF, PAUSED = PowerState.RUNNING, PowerState.SHUTDOWN, PowerState.PAUSED
+ASLEEP, CRASHED = PowerState.SUSPENDED, PowerState.CRASHED
 DELAY_SECONDS = 0.3
 
 
@@ -58,6 +64,118 @@ def test_stop_by_the_owner_is_no_surprise(listening: World) -> None:
         threading.Event().wait(2 * DELAY_SECONDS)
     assert listening.host.lanes.wait_idle(WAIT_SECONDS)
     assert listening.states(instance) == ("active", "powering-off", ON)
+
+
+def test_event_during_a_verb_is_followed_after_it(listening: World) -> None:
+    """The verb may have read the guest before."""
+    instance = listening.add()
+    with listening.host.locks.hold(instance.uuid):
+        listening.host.driver.change_by_itself(instance.uuid, OFF)
+        threading.Event().wait(2 * DELAY_SECONDS)
+        assert listening.states(instance) == ("active", None, ON)
+    assert eventually(lambda: listening.states(instance) == ("stopped", None, OFF))
+
+
+def test_event_while_another_is_followed_is_not_lost(listening: World) -> None:
+    instance = listening.add()
+    goes_on = threading.Event()
+    assert listening.host.lanes.start(instance.uuid, goes_on.wait)
+    listening.host.driver.change_by_itself(instance.uuid, PAUSED)
+    goes_on.set()
+    assert eventually(lambda: listening.states(instance) == ("active", None, PAUSED))
+
+
+def test_stop_is_in_the_record_within_two_seconds(world: World) -> None:
+    """With the delay that the driver itself asks for."""
+    instance = world.add()
+    begin = time.monotonic()
+    world.host.driver.change_by_itself(instance.uuid, OFF)
+    assert eventually(lambda: world.states(instance) == ("stopped", None, OFF))
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize(
+    ("vm_state", "before", "guest", "after"),
+    [
+        # What only the power state tells: as the power sync judges it (contract: stock's sync).
+        ("active", ON, PAUSED, ("active", None, PAUSED)),
+        ("active", PAUSED, ON, ("active", None, ON)),
+        ("paused", PAUSED, ON, ("paused", None, ON)),
+        ("suspended", ASLEEP, ON, ("suspended", None, ON)),
+        ("error", OFF, ON, ("error", None, ON)),
+        ("rescued", ON, OFF, ("rescued", None, OFF)),
+        # What is stopped as its owner would
+        ("active", ON, OFF, ("stopped", None, OFF)),
+        ("active", ON, CRASHED, ("stopped", None, OFF)),
+        ("active", ON, ASLEEP, ("stopped", None, OFF)),
+        ("paused", PAUSED, OFF, ("stopped", None, OFF)),
+        ("stopped", OFF, ON, ("stopped", None, OFF)),
+    ],
+)
+def test_guest_that_changes_by_itself(
+    listening: World, vm_state: str, before: int, guest: int, after: object
+) -> None:
+    instance = listening.add(vm_state, guest=before)
+    listening.host.driver.change_by_itself(instance.uuid, guest)
+    assert eventually(lambda: listening.states(instance) == after), listening.states(instance)
+    assert listening.faults(instance) == []
+
+
+class Bindings:
+    """In place of the network: writes down to which host ports are switched."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.switched: list[tuple[str, str]] = []
+        self.failure = failure
+
+    def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
+        self.switched.append((instance.uuid, host))
+        if self.failure is not None:
+            raise self.failure
+
+
+def leave(world: World, network: Bindings, event_name: str, status: str, task_state: str) -> Any:
+    """A guest that is paused because it goes on elsewhere."""
+    instance = world.add("active", task_state, guest=PAUSED)
+    objects.Migration(
+        world.context,
+        instance_uuid=instance.uuid,
+        source_compute=HOST,
+        dest_compute="elsewhere",
+        source_node=HOST,
+        migration_type="live-migration",
+        status=status,
+    ).create()
+    object.__setattr__(world.host, "network", network)
+    world.host.driver._on_event(LifecycleEvent(instance.uuid, event_name, PAUSED, time.time()))
+    assert world.host.lanes.wait_idle(WAIT_SECONDS)
+    return instance
+
+
+@pytest.mark.parametrize(
+    ("event_name", "status", "task_state", "is_switched"),
+    [
+        ("EVENT_LIFECYCLE_MIGRATION_COMPLETED", "running", "migrating", True),
+        ("EVENT_LIFECYCLE_POSTCOPY_STARTED", "running (post-copy)", "migrating", True),
+        ("EVENT_LIFECYCLE_MIGRATION_COMPLETED", "preparing", "migrating", False),
+        ("EVENT_LIFECYCLE_MIGRATION_COMPLETED", "running", None, False),
+        ("EVENT_LIFECYCLE_PAUSED", "running", "migrating", False),
+    ],
+)
+def test_ports_of_a_guest_that_leaves(
+    listening: World, event_name: str, status: str, task_state: str, is_switched: bool
+) -> None:
+    network = Bindings()
+    instance = leave(listening, network, event_name, status, task_state)
+    assert network.switched == ([(instance.uuid, "elsewhere")] if is_switched else [])
+    assert listening.states(instance)[:2] == ("active", task_state)
+
+
+def test_ports_that_cannot_be_switched_stop_nothing(listening: World) -> None:
+    network = Bindings(errors.PortBindingActivationFailed(port_id="p", host="elsewhere"))
+    instance = leave(listening, network, "EVENT_LIFECYCLE_MIGRATION_COMPLETED", "running", "migrating")
+    assert network.switched
+    assert listening.states(instance) == ("active", "migrating", PAUSED)
 
 
 def test_several_guests_are_followed(listening: World) -> None:
