@@ -1,0 +1,1 @@
+"""The libvirt driver: guests of KVM, QEMU and LXC through libvirt."""
