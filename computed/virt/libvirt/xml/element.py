@@ -1,4 +1,4 @@
-"""The grammar of libvirt's XML: a class declares what it is made of, and is built and parsed by that alone."""
+"""The grammar of libvirt's XML: a class declares what it is made of, and is built and parsed by that."""
 
 from __future__ import annotations
 

@@ -129,7 +129,8 @@ def test_what_was_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "<tree", "<bush/>", "<tree><colour green='perhaps'/></tree>", "<tree><height>tall</height></tree>"]
+    "text",
+    ["", "<tree", "<bush/>", "<tree><colour green='perhaps'/></tree>", "<tree><height>tall</height></tree>"],
 )
 def test_what_is_not_our_xml_is_refused(text: str) -> None:
     with pytest.raises(XmlError):
