@@ -138,8 +138,6 @@ def test_what_is_not_our_xml_is_refused(text: str) -> None:
 
 
 def test_entities_are_not_resolved() -> None:
-    text = '<!DOCTYPE t [<!ENTITY e SYSTEM "file:///etc/hostname">]><tree><leaf/><height unit="m">1</height></tree>'
-    assert Tree.from_xml(text).height == 1
     hostile = '<!DOCTYPE t [<!ENTITY e SYSTEM "file:///etc/hostname">]><leaf name="x">&e;</leaf>'
     assert Leaf.from_xml(hostile).text == ""
 
