@@ -9,8 +9,10 @@ from computed.virt.libvirt.xml.element import NUMBER, ON_OFF, Element, word
 
 
 @dataclass(kw_only=True)
-class _Character(Element):
-    """What they share: a back end on the host and a front end in the guest."""
+class Serial(Element):
+    """A serial port; with `source_host` and `source_service` a TCP server."""
+
+    TAG: ClassVar[str] = "serial"
 
     type: str | None = word("@type")
     source_path: str | None = word("source/@path")
@@ -20,32 +22,35 @@ class _Character(Element):
     log_file: str | None = word("log/@file")
     log_append: bool | None = word("log/@append", ON_OFF)
     target_type: str | None = word("target/@type")
+    target_port: int | None = word("target/@port", NUMBER)
     alias: str | None = word("alias/@name")
 
 
 @dataclass(kw_only=True)
-class Serial(_Character):
-    """A serial port."""
-
-    TAG: ClassVar[str] = "serial"
-
-    target_port: int | None = word("target/@port", NUMBER)
-
-
-@dataclass(kw_only=True)
-class Console(_Character):
+class Console(Element):
     """A console of a container, a paravirtual machine or an s390 machine."""
 
     TAG: ClassVar[str] = "console"
 
+    type: str | None = word("@type")
+    source_path: str | None = word("source/@path")
+    log_file: str | None = word("log/@file")
+    log_append: bool | None = word("log/@append", ON_OFF)
+    target_type: str | None = word("target/@type")
     target_port: int | None = word("target/@port", NUMBER)
+    alias: str | None = word("alias/@name")
 
 
 @dataclass(kw_only=True)
-class Channel(_Character):
+class Channel(Element):
     """A private channel to a program in the guest: the QEMU guest agent, SPICE's."""
 
     TAG: ClassVar[str] = "channel"
 
+    type: str | None = word("@type")
+    source_path: str | None = word("source/@path")
+    source_mode: str | None = word("source/@mode")
+    target_type: str | None = word("target/@type")
     target_name: str | None = word("target/@name")
     target_state: str | None = word("target/@state")
+    alias: str | None = word("alias/@name")
