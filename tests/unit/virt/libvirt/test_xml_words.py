@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-etree = pytest.importorskip("lxml.etree")
+pytest.importorskip("lxml")
+
+from lxml import etree
 
 from computed.virt.libvirt.xml.domain import Domain
 from computed.virt.libvirt.xml.element import Element
