@@ -30,6 +30,15 @@ def power_state(host: ComputeHost, instance: Any) -> int:
         return int(PowerState.NOSTATE)
 
 
+def has_guest(host: ComputeHost, instance: Any) -> bool:
+    """Whether the hypervisor has a guest of the instance; raises HypervisorUnavailable."""
+    try:
+        host.driver.state(instance)
+    except errors.InstanceNotFound:
+        return False
+    return True
+
+
 def shutdown_timing(host: ComputeHost, instance: Any, clean_shutdown: bool) -> tuple[int, int]:
     """How long a guest may take to shut down, and how often it is asked, both in seconds.
 

@@ -13,6 +13,7 @@ from computed.steps import moves, network, volumes
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
+from computed.steps.power import has_guest
 from computed.steps.records import advance
 from computed.steps.removal import publish
 
@@ -99,7 +100,8 @@ class Evacuation(Attempt):
             raise errors.InstanceEvacuateNotSupported()
         if order.accel_uuids:
             self._abort("this compute does not handle accelerators yet")
-        self._refuse_a_second_guest()
+        if has_guest(self.host, self.instance):
+            raise errors.InstanceExists(name=self.instance.name)
         self._is_on_disk = driver.has_disks_of(self.instance)
         if order.is_on_shared_storage not in (None, self._is_on_disk):
             here = "are" if self._is_on_disk else "are not"
@@ -108,20 +110,18 @@ class Evacuation(Attempt):
             )
         self._refuse_certificates()
 
-    def _refuse_a_second_guest(self) -> None:
-        try:
-            self.host.driver.state(self.instance)
-        except errors.InstanceNotFound:
-            return
-        raise errors.InstanceExists(name=self.instance.name)
-
     def _move_ports(self) -> Any:
         """Bind the ports to this host; the first save after it records what became of them."""
         before, source = network.cached(self.instance), self.instance.host
         with network.cache_lock(self.host, self.instance):
             self.undo.push("bind the ports to the old host", lambda: self._return_ports(before, source))
-            self.host.network.bind_to_host(self.context, self.instance, host=self.host.name)
-            network_info = self.host.network.network_info(self.context, self.instance)
+            network_info = self.host.network.bind_to_host(
+                self.context,
+                self.instance,
+                host=self.host.name,
+                migration=self.order.migration,
+                providers=network.providers_of(self.order.request_spec) or None,
+            )
             network.remember(self.instance, network_info)
         return network_info
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
+from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
 from computed.operations.recover.unclaimed import interrupted_builds, is_perhaps_queued
-from computed.states import MigrationType
 from computed.steps.lifecycle import listen
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
         LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)
         return
     start = Start(host, context)
-    evacuated = _evacuated(host, context) if instances else frozenset()
+    evacuated = settle_evacuations(start)
     for instance in instances:
         if instance.uuid in evacuated:
-            LOG.warning("Instance %s is being or was evacuated: it is left to its new host", instance.uuid)
             continue
         _start_lane(start, instance, guests)
     _end_unclaimed_builds(start, evacuated.union(instance.uuid for instance in instances))
@@ -102,19 +101,3 @@ def _start_lane(start: Start, instance: Any, guests: Mapping[str, GuestState]) -
             start.host.lanes.start(instance.uuid, partial(recover, start, instance, power_state))
     except Exception:
         LOG.exception("Instance %s cannot be recovered and is left as it is", instance.uuid)
-
-
-def _evacuated(host: ComputeHost, context: RequestContext) -> frozenset[str]:
-    """The instances that somebody wants to run, or runs, elsewhere because this host was away.
-
-    Contract: nova 34 looks for evacuations of these statuses at start.
-    """
-    if not host.driver.capabilities.get("supports_evacuate", False):
-        return frozenset()
-    filters = {
-        "source_compute": host.name,
-        "status": ["accepted", "pre-migrating", "done"],
-        "migration_type": str(MigrationType.EVACUATION),
-    }
-    found = objects.MigrationList.get_by_filters(context.elevated(read_deleted="yes"), filters)
-    return frozenset(migration.instance_uuid for migration in found)

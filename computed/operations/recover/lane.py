@@ -50,16 +50,16 @@ def wants_recovery(host: ComputeHost, instance: Any, guest: int | None) -> bool:
 
 def recover(start: Start, instance: Any, guest: int | None) -> None:
     """Do what the table says about the instance. Whatever fails is logged and ends here."""
-    _in_lane(start, instance, lambda: _recover(start.host, start.context, instance, guest))
+    in_lane(start, instance, lambda: _recover(start.host, start.context, instance, guest))
 
 
 def end_build(start: Start, instance: Any) -> None:
     """Put an instance into error whose build no host has accepted. Whatever fails is logged and ends here."""
     why = "its build was interrupted"
-    _in_lane(start, instance, lambda: _fail(start.host, start.context, instance, why))
+    in_lane(start, instance, lambda: fail(start.host, start.context, instance, why))
 
 
-def _in_lane(start: Start, instance: Any, work: Callable[[], None]) -> None:
+def in_lane(start: Start, instance: Any, work: Callable[[], None]) -> None:
     """Do `work` while nobody else works on the instance, unless it has become somebody else's."""
     host = start.host
     start.context.update_store()
@@ -101,7 +101,7 @@ def _recover(host: ComputeHost, context: RequestContext, instance: Any, guest: i
             row.remedy.value,
         )
     if row.remedy is Remedy.FAIL:
-        _fail(host, context, instance, row.why, guest)
+        fail(host, context, instance, row.why, guest)
     else:
         _REMEDIES[row.remedy](host, context, instance, guest)
 
@@ -169,7 +169,7 @@ def _settle(host: ComputeHost, context: RequestContext, instance: Any, guest: in
     _clear(host, context, instance, guest)
 
 
-def _fail(
+def fail(
     host: ComputeHost, context: RequestContext, instance: Any, why: str, guest: int | None = None
 ) -> None:
     error = errors.Interrupted(f"{why}: the compute service on {host.name} restarted")

@@ -15,6 +15,7 @@ from computed.virt.port.interfaces import InterfacePort
 from computed.virt.port.live_migration import LiveMigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
+from computed.virt.port.shared_storage import SharedStoragePort
 from computed.virt.port.signals import SignalPort
 from computed.virt.port.snapshots import SnapshotPort
 from computed.virt.port.volumes import VolumePort
@@ -35,6 +36,7 @@ class Driver(
     RescuePort,
     LiveMigrationPort,
     VolumePort,
+    SharedStoragePort,
 ):
     """One hypervisor: every concern has a port of its own."""
 

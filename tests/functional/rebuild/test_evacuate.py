@@ -17,7 +17,7 @@ SECOND = "second"
 
 def boot(moves: RebuildRole) -> str:
     """A server on the first host."""
-    (uuid,) = moves.cloud.boot()
+    (uuid,) = moves.cloud.boot(host=HOST)
     assert moves.states(uuid) == ("active", None, HOST)
     return uuid
 
@@ -46,6 +46,7 @@ def test_the_server_lives_on_the_new_host(moves: RebuildRole, listen: Callable[.
     assert record.dest_compute_id == moves.node(SECOND)["id"]
     assert moves.claims(SECOND, uuid) == 1
     assert set(moves.holds(uuid)) == {HOST, SECOND}
+    assert bindings(moves, uuid) == [(SECOND, [])]
     assert [row[1:] for row in notices.told] == [
         ("exists", "active", "rebuilding"),
         ("rebuild.start", "active", "rebuilding"),
@@ -109,9 +110,16 @@ def test_disks_on_shared_storage_survive_a_failure(moves: RebuildRole) -> None:
     assert has_disks(moves, uuid)
 
 
+def bindings(moves: RebuildRole, uuid: str) -> list[tuple[str, list[str]]]:
+    """Where each port of a server is bound, and where else."""
+    return [
+        (port["host"], port.get("inactive_hosts", []))
+        for port in moves.cloud.rows("Port", instance_uuid=uuid)
+    ]
+
+
 def refused(moves: RebuildRole, uuid: str, vm_state: str, **more: Any) -> None:
     """An evacuation that must fail: what is left is as before it."""
-    ports = moves.cloud.rows("Port", instance_uuid=uuid)
     migration = moves.evacuate(uuid, **more)
     assert moves.states(uuid) == (vm_state, None, HOST)
     assert moves.cloud.row(uuid)["migration_context"] is None
@@ -119,7 +127,7 @@ def refused(moves: RebuildRole, uuid: str, vm_state: str, **more: Any) -> None:
     assert set(moves.holds(uuid)) == {HOST}
     assert (moves.claims(SECOND, uuid), moves.claims(HOST, uuid)) == (0, 1)
     assert moves.node(SECOND)["memory_mb_used"] == 512
-    assert moves.cloud.rows("Port", instance_uuid=uuid) == ports
+    assert bindings(moves, uuid) == [(HOST, [])]
     assert len(moves.cloud.faults(uuid)) == 1
     assert moves.cloud.events(uuid)[-1] == ("compute_rebuild_instance", "Error")
     assert moves.guest(uuid).boots == 1

@@ -1,0 +1,102 @@
+"""Evacuations to this host that a crash of it has interrupted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import errors, objects
+from computed.operations.recover.lane import Start, fail, in_lane
+from computed.states import REBUILDING_STATES, MigrationStatus
+from computed.steps import moves
+from computed.steps.guest import doomed_guest
+from computed.steps.power import has_guest
+from computed.steps.shared_storage import is_shared
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+SECOND_LOOK_SECONDS: Final = 30.0
+"""How long an order to evacuate may take from the message bus to its claim."""
+
+_PARTS: Final = ["flavor", "info_cache", "metadata", "migration_context", "system_metadata"]
+_WHY: Final = "its evacuation to this host was interrupted"
+
+
+def end_arrivals(start: Start, migrations: Sequence[Any]) -> None:
+    """End evacuations: well, if the server lives here already, else with a fault and everything given back.
+
+    Those that are only accepted may still wait for us in the message bus, so they get some time to begin.
+    """
+    accepted = []
+    for migration in migrations:
+        if migration.status == MigrationStatus.ACCEPTED:
+            accepted.append(migration)
+        else:
+            _start_lane(start, migration)
+    if accepted:
+        timer = threading.Timer(SECOND_LOOK_SECONDS, _look_again, (start, accepted))
+        timer.daemon = True
+        timer.start()
+
+
+def _look_again(start: Start, migrations: Sequence[Any]) -> None:
+    start.context.update_store()
+    for migration in migrations:
+        if start.host.stopping.is_set():
+            return
+        try:
+            found = objects.Migration.get_by_id(start.context, migration.id)
+            if found.status == MigrationStatus.ACCEPTED:
+                _start_lane(start, found)
+        except Exception as error:
+            LOG.warning("Migration %s is left as it is: %s", migration.uuid, error)
+
+
+def _start_lane(start: Start, migration: Any) -> None:
+    # A server that lives here has a lane of its own for the rest of its recovery.
+    start.host.lanes.start(f"evacuation-{migration.instance_uuid}", partial(_end_one, start, migration))
+
+
+def _end_one(start: Start, migration: Any) -> None:
+    start.context.update_store()
+    try:
+        instance = objects.Instance.get_by_uuid(start.context, migration.instance_uuid, expected_attrs=_PARTS)
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s was deleted before its evacuation ended", migration.instance_uuid)
+        moves.end(start.host, migration, MigrationStatus.FAILED)
+        return
+    in_lane(start, instance, lambda: _end(start.host, start.context, migration, instance))
+
+
+def _end(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
+    if instance.host == host.name:
+        LOG.warning("Instance %s has come here by evacuation; that is recorded now", instance.uuid)
+        moves.drop_context(host, instance, migration)
+        moves.end(host, migration, MigrationStatus.DONE)
+        return
+    LOG.warning("Instance %s: %s, so it is an error", instance.uuid, _WHY)
+    if has_guest(host, instance) or host.driver.has_disks_of(instance):
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        keeps_disks = is_shared(host, context, instance, instance.host)
+        host.driver.destroy(context, doomed_guest(instance, bdms), destroy_disks=not keeps_disks)
+    _return_ports(host, context, instance)
+    moves.drop_context(host, instance, migration)
+    moves.end(host, migration, MigrationStatus.FAILED)
+    for root in host.driver.node_uuids().values():
+        host.placement.remove_tree_from_allocations(context, instance.uuid, root)
+    if instance.task_state in REBUILDING_STATES:
+        fail(host, context, instance, _WHY)
+
+
+def _return_ports(host: ComputeHost, context: RequestContext, instance: Any) -> None:
+    try:
+        host.network.bind_to_host(context, instance, host=instance.host)
+    except Exception as error:
+        LOG.warning("The ports of instance %s may still be bound to this host: %s", instance.uuid, error)

@@ -1,0 +1,178 @@
+"""Servers that were evacuated from this host while it was away: cleaned up here, but only after proof."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from computed import errors, objects
+from computed.operations.recover.arriving import end_arrivals
+from computed.operations.recover.lane import Start, in_lane, recover
+from computed.states import MigrationStatus, MigrationType, TaskState
+from computed.steps import moves
+from computed.steps.guest import doomed_guest
+from computed.steps.power import has_guest, power_state
+from computed.steps.shared_storage import is_shared
+
+LOG = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS: Final = 10.0
+"""How soon an evacuation that goes on elsewhere is looked at again."""
+
+# Contract: nova 34 looks for evacuations of these statuses at start.
+_UNDER_WAY: Final = (MigrationStatus.ACCEPTED, MigrationStatus.PRE_MIGRATING)
+_LOOKED_FOR: Final = [str(status) for status in (*_UNDER_WAY, MigrationStatus.DONE)]
+_PARTS: Final = ["flavor", "info_cache", "metadata", "system_metadata"]
+# What comes back to here by a move of its own must not be taken for what was left behind.
+_ON_THE_MOVE: Final = frozenset(
+    {
+        TaskState.MIGRATING,
+        TaskState.REBUILDING,
+        TaskState.REBUILD_BLOCK_DEVICE_MAPPING,
+        TaskState.REBUILD_SPAWNING,
+        TaskState.RESIZE_PREP,
+        TaskState.RESIZE_MIGRATING,
+        TaskState.RESIZE_MIGRATED,
+        TaskState.RESIZE_FINISH,
+        TaskState.RESIZE_REVERTING,
+        TaskState.SPAWNING,
+        TaskState.UNSHELVING,
+    }
+)
+
+
+def settle_evacuations(start: Start) -> frozenset[str]:
+    """Begin the clean-up after evacuations from here, and the end of those to here that a crash has
+    interrupted; returns the servers that a start must not touch.
+
+    One conductor call, and one more when there are any. Evacuations that go on elsewhere are looked at
+    again until they have ended.
+    """
+    if not start.host.driver.capabilities.get("supports_evacuate", False):
+        return frozenset()
+    migrations = _evacuations(start)
+    name = start.host.name
+    end_arrivals(
+        start, [each for each in migrations if each.dest_compute == name and each.status in _UNDER_WAY]
+    )
+    return _settle_departures(start, [each for each in migrations if each.source_compute == name])
+
+
+def _evacuations(start: Start) -> list[Any]:
+    """The evacuations that this host has to do with, the latest of each server."""
+    filters = {
+        "host": start.host.name,
+        "status": _LOOKED_FOR,
+        "migration_type": str(MigrationType.EVACUATION),
+    }
+    found = objects.MigrationList.get_by_filters(start.context.elevated(read_deleted="yes"), filters)
+    latest: dict[str, Any] = {}
+    for migration in sorted(found, key=lambda each: each.id):
+        latest[migration.instance_uuid] = migration
+    return list(latest.values())
+
+
+def _settle_departures(start: Start, migrations: Sequence[Any]) -> frozenset[str]:
+    if not migrations:
+        return frozenset()
+    uuids = sorted(each.instance_uuid for each in migrations)
+    listed = objects.InstanceList.get_by_filters(start.context, {"uuid": uuids}, expected_attrs=_PARTS)
+    instances = {instance.uuid: instance for instance in listed}
+    away, waiting = set(), []
+    for migration in migrations:
+        instance = instances.get(migration.instance_uuid)
+        if instance is None:
+            # Deleted: whoever deleted it gave back what it held, and a guest of it is not an evacuated one.
+            continue
+        if migration.status in _UNDER_WAY or _is_moving_here(start, instance):
+            LOG.warning("Instance %s is being evacuated: it is left to its new host", instance.uuid)
+            away.add(instance.uuid)
+            waiting.append(migration)
+        elif instance.host not in (None, start.host.name):
+            away.add(instance.uuid)
+            start.host.lanes.start(instance.uuid, partial(_clean_up, start, migration, instance))
+        # Else it has come back since, and is a server like any other.
+    if waiting:
+        _look_later(start, waiting)
+    return frozenset(away)
+
+
+def _is_moving_here(start: Start, instance: Any) -> bool:
+    return instance.host != start.host.name and instance.task_state in _ON_THE_MOVE
+
+
+def _look_later(start: Start, waiting: Sequence[Any]) -> None:
+    timer = threading.Timer(LOOK_AGAIN_SECONDS, _look_again, (start, waiting))
+    timer.daemon = True
+    timer.start()
+
+
+def _look_again(start: Start, waiting: Sequence[Any]) -> None:
+    """See what has become of evacuations that were under way."""
+    if start.host.stopping.is_set():
+        return
+    start.context.update_store()
+    try:
+        latest = {each.id: objects.Migration.get_by_id(start.context, each.id) for each in waiting}
+        _settle_departures(start, [each for each in latest.values() if each.status in _LOOKED_FOR])
+        failed = [each for each in latest.values() if each.status not in _LOOKED_FOR]
+    except Exception as error:
+        LOG.warning("Evacuations from here cannot be looked at now: %s", error)
+        _look_later(start, waiting)
+        return
+    for migration in failed:
+        _recover_the_left(start, migration)
+
+
+def _recover_the_left(start: Start, migration: Any) -> None:
+    """An evacuation has failed: the server is this host's, as it was before."""
+    try:
+        instance = objects.Instance.get_by_uuid(
+            start.context, migration.instance_uuid, expected_attrs=[*_PARTS, "numa_topology"]
+        )
+        if instance.host == start.host.name:
+            guest = power_state(start.host, instance)
+            start.host.lanes.start(instance.uuid, partial(recover, start, instance, guest or None))
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone", migration.instance_uuid)
+    except Exception as error:
+        LOG.warning("Instance %s is left as it is: %s", migration.instance_uuid, error)
+
+
+def _clean_up(start: Start, migration: Any, instance: Any) -> None:
+    in_lane(start, instance, lambda: _remove_what_was_left(start, migration, instance))
+
+
+def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
+    """The guest, its disks unless its new host sees them too, and what placement holds of this host.
+
+    The proof that they are nobody's: the migration is done, and the record, read just now, names another
+    host. A hypervisor that cannot be read raises, and everything stays.
+    """
+    host, context = start.host, start.context
+    instance.refresh()
+    if instance.host in (None, host.name) or _is_moving_here(start, instance):
+        LOG.info("Instance %s is coming back: it is not cleaned up", instance.uuid)
+        return
+    if has_guest(host, instance) or host.driver.has_disks_of(instance):
+        LOG.warning(
+            "Instance %s was evacuated to %s: what is left here is removed",
+            instance.uuid,
+            instance.host,
+        )
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        keeps_disks = is_shared(host, context, instance, instance.host)
+        host.driver.destroy(context, doomed_guest(instance, bdms), destroy_disks=not keeps_disks)
+    root = host.driver.node_uuids().get(migration.source_node)
+    if root is None:
+        LOG.error(
+            "Instance %s keeps its allocation on node %s, which this host does not have",
+            instance.uuid,
+            migration.source_node,
+        )
+        return
+    host.placement.remove_tree_from_allocations(context, instance.uuid, root)
+    moves.end(host, migration, MigrationStatus.COMPLETED)
