@@ -32,6 +32,14 @@ class NewServer:
     """Base64 text."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     config_drive: bool = False
+    volumes: Sequence[Mapping[str, Any]] = ()
+    """Fields of mappings of volumes; one with boot_index 0 is the root disk in place of a local one."""
+
+    @property
+    def boots_from_volume(self) -> bool:
+        """Whether the root disk is a volume."""
+        return any(volume.get("boot_index") == 0 for volume in self.volumes)
+
     host: str | None = None
     """The one host to build it on; None leaves the choice to the scheduler."""
 
@@ -57,7 +65,7 @@ def instance_of(order: NewServer, context: Any) -> objects.Instance:
         display_name=order.name,
         display_description=order.name,
         hostname=hostname_of(order.name),
-        image_ref=order.image["id"],
+        image_ref="" if order.boots_from_volume else order.image["id"],
         kernel_id="",
         ramdisk_id="",
         flavor=flavor,
@@ -99,8 +107,10 @@ def system_metadata_of(image: Mapping[str, Any]) -> dict[str, str]:
     return {**remembered, "image_base_image_ref": image["id"]}
 
 
-def disks_of(instance: objects.Instance) -> list[objects.BlockDeviceMapping]:
-    """The disks of a server that boots from an image: root, ephemeral, swap (GiB, but swap in MiB)."""
+def disks_of(
+    instance: objects.Instance, volumes: Sequence[Mapping[str, Any]] = ()
+) -> list[objects.BlockDeviceMapping]:
+    """The disks of a server: root, ephemeral, swap (GiB, but swap in MiB), then its volumes."""
     flavor = instance.flavor
     root = _disk(
         instance,
@@ -110,24 +120,25 @@ def disks_of(instance: objects.Instance) -> list[objects.BlockDeviceMapping]:
         device_type="disk",
         volume_size=None,
     )
-    disks = [root]
+    boots_from_volume = any(volume.get("boot_index") == 0 for volume in volumes)
+    disks = [] if boots_from_volume else [root]
     if flavor.ephemeral_gb:
         disks.append(_disk(instance, source_type="blank", boot_index=-1, volume_size=flavor.ephemeral_gb))
     if flavor.swap:
         disks.append(
             _disk(instance, source_type="blank", boot_index=-1, volume_size=flavor.swap, guest_format="swap")
         )
-    return disks
+    return disks + [
+        _disk(instance, **{"destination_type": "volume", "delete_on_termination": False, **volume})
+        for volume in volumes
+    ]
 
 
 def _disk(instance: objects.Instance, **fields: Any) -> objects.BlockDeviceMapping:
     return objects.BlockDeviceMapping(
         uuid=str(uuid.uuid4()),
         instance_uuid=instance.uuid,
-        destination_type="local",
-        delete_on_termination=True,
-        no_device=False,
-        **fields,
+        **{"destination_type": "local", "delete_on_termination": True, "no_device": False, **fields},
     )
 
 
@@ -149,7 +160,7 @@ def request_spec_of(instance: objects.Instance, order: NewServer) -> objects.Req
         project_id=instance.project_id,
         user_id=instance.user_id,
         num_instances=1,
-        is_bfv=False,
+        is_bfv=order.boots_from_volume,
         flavor=order.flavor,
         image=objects.ImageMeta.from_dict(order.image),
         numa_topology=None,

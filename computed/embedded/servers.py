@@ -58,7 +58,7 @@ class Servers:
         instance = instance_of(order, context)
         spec = request_spec_of(instance, order)
         with self._store.transaction() as records:
-            self._record(context, records, instance, spec)
+            self._record(context, records, instance, spec, order)
         build = {
             "image": dict(order.image),
             "request_spec": spec.obj_to_primitive(),
@@ -79,10 +79,10 @@ class Servers:
         return str(instance.uuid)
 
     @staticmethod
-    def _record(context: Any, records: Records, instance: Any, spec: Any) -> None:
+    def _record(context: Any, records: Records, instance: Any, spec: Any, order: NewServer) -> None:
         call = ObjectCall.of(context, records, instance.obj_to_primitive())
         instances.create(call)
-        for disk in disks_of(instance):
+        for disk in disks_of(instance, order.volumes):
             disk_fields = ObjectCall.of(context, records, disk.obj_to_primitive()).changed()
             records.insert("BlockDeviceMapping", complete("BlockDeviceMapping", disk_fields))
         spec_call = ObjectCall.of(context, records, spec.obj_to_primitive())

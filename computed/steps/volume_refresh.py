@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
-from computed.steps.volumes import refresh, volume_bdms
+from computed.steps.volumes import connect, refresh, save, volume_bdms
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -15,9 +15,12 @@ LOG = logging.getLogger(__name__)
 
 
 def refresh_if_possible(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
-    """As `refresh`; when the service cannot be asked, what is remembered has to do."""
+    """As `refresh`, connecting what is only reserved; without the service what is remembered has to do."""
     try:
-        refresh(host, context, instance, bdms)
+        for bdm in refresh(host, context, instance, bdms):
+            connect(host, context, instance, bdm)
+            save(host, bdm)
+            host.volumes.attachment_complete(context, bdm.attachment_id)
     except errors.NovaException as error:
         LOG.warning("Instance %s uses its volumes as they were: %s", instance.uuid, error)
 

@@ -189,17 +189,19 @@ def complete(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]
             host.volumes.attachment_complete(context, bdm.attachment_id)
 
 
-def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+def refresh(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> list[Any]:
     """Bring the connections that the mappings remember up to what the service says now; saved if changed.
 
-    For a guest that is made anew of its records. Raises what VolumeService raises.
+    For a guest that is made anew of its records. Returns the mappings of volumes that the service has only
+    reserved, as after a move or a rebuild that failed: `prepare` and `complete` connect them. What never
+    was connected is left out, somebody is just attaching it. Raises what VolumeService raises.
     """
-    for bdm in volume_bdms(bdms):
-        if connection_of(bdm):
-            _refresh_one(host, context, instance, bdm)
+    known = [bdm for bdm in volume_bdms(bdms) if connection_of(bdm)]
+    return [bdm for bdm in known if not _refresh_one(host, context, instance, bdm)]
 
 
-def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> bool:
+    """False when the service has no connection for the mapping."""
     known = connection_of(bdm)
     if bdm.attachment_id is None:
         connector = host.driver.volume_connector(instance)
@@ -207,8 +209,7 @@ def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> No
     else:
         info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
     if not info:
-        # A reservation has no connection; ours was made by somebody, so it is not for us to forget it.
-        return
+        return False
     before = bdm.connection_info
     remember(bdm, info, is_multiattach=bool(known.get("multiattach")))
     if json.loads(bdm.connection_info) == known:
@@ -216,6 +217,7 @@ def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> No
         bdm.obj_reset_changes(["connection_info"])
     else:
         save(host, bdm)
+    return True
 
 
 # Moves

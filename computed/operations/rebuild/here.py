@@ -75,12 +75,7 @@ class RebuildHere(Attempt):
     def _reconnect(self) -> None:
         """Bring the volumes' connections up to date; those that have none, as after a failure, get one."""
         host, context, instance = self.host, self.context, self.instance
-        volumes.refresh(host, context, instance, self.bdms)
-        self._connected = [
-            bdm
-            for bdm in volumes.volume_bdms(self.bdms)
-            if not volumes.connection_of(bdm).get("driver_volume_type")
-        ]
+        self._connected = volumes.refresh(host, context, instance, self.bdms)
         # What is connected stays so when the rest fails: the volumes are the server's in any case.
         volumes.prepare(host, context, instance, self._connected, UndoStack())
 

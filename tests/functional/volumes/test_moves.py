@@ -1,0 +1,167 @@
+"""Wherever a server goes, its volumes are connected there and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from computed import errors
+from tests.functional.cloud import HOST
+from tests.functional.conductor_role import ConductorRole
+from tests.functional.images.owner import Owner
+from tests.functional.rebuild.role import RebuildRole
+from tests.functional.volumes.keeper import VolumeKeeper
+
+THERE = "second"
+AWAY = errors.CinderConnectionFailed(reason="HTTP 500")
+
+
+def states(keeper: VolumeKeeper, uuid: str) -> tuple[str, str | None, str | None]:
+    row = keeper.cloud.row(uuid)
+    return row["vm_state"], row["task_state"], row["host"]
+
+
+# Live migration
+
+
+def test_live_migration(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST)
+    migration = ConductorRole(movers.cloud).live_migrate(uuid, to=THERE)
+    assert states(movers, uuid) == ("active", None, THERE), movers.cloud.faults(uuid)
+    assert ConductorRole(movers.cloud).migration(migration).status == "completed"
+    movers.assert_on(uuid, volume_id, THERE)
+
+
+@pytest.mark.parametrize("method", ["attachment_create", "attachment_complete"])
+def test_a_live_migration_that_the_volume_service_fails(movers: VolumeKeeper, method: str) -> None:
+    uuid, volume_id = movers.boot(host=HOST)
+    movers.volumes.fail(method, AWAY)
+    ConductorRole(movers.cloud).live_migrate(uuid, to=THERE)
+    assert states(movers, uuid) == ("active", None, HOST)
+    movers.assert_on(uuid, volume_id, HOST)
+
+
+def test_a_live_migration_that_breaks_off(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST)
+    movers.cloud.agents[HOST].conf.set_override("fail", ["live_migrate:*"], group="fake")
+    ConductorRole(movers.cloud).live_migrate(uuid, to=THERE)
+    assert states(movers, uuid) == ("active", None, HOST)
+    movers.assert_on(uuid, volume_id, HOST)
+
+
+# Evacuation
+
+
+def test_evacuation(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST)
+    role = RebuildRole(movers.cloud)
+    role.evacuate(uuid)
+    assert states(movers, uuid) == ("active", None, THERE), movers.cloud.faults(uuid)
+    (attachment,) = movers.volumes.attachments_of(volume_id=volume_id)
+    assert (attachment["connector"]["host"], attachment["status"]) == (THERE, "attached")
+    assert volume_id in movers.in_guest(uuid, THERE)
+
+
+@pytest.mark.parametrize("method", ["attachment_create", "attachment_complete", "spawn"])
+def test_an_evacuation_that_fails(movers: VolumeKeeper, method: str) -> None:
+    uuid, volume_id = movers.boot(host=HOST)
+    if method == "spawn":
+        movers.cloud.agents[THERE].conf.set_override("fail", ["spawn:*"], group="fake")
+    else:
+        movers.volumes.fail(method, AWAY)
+    RebuildRole(movers.cloud).evacuate(uuid)
+    assert movers.cloud.row(uuid)["host"] == HOST
+    assert movers.in_guest(uuid, THERE) == set()
+    (attachment,) = movers.volumes.attachments_of(volume_id=volume_id)
+    assert movers.mapping(uuid, volume_id)["attachment_id"] == attachment["uuid"]
+    assert attachment["connector"]["host"] == HOST
+
+
+# Rebuild
+
+
+def test_rebuild_keeps_the_volumes(keeper: VolumeKeeper) -> None:
+    uuid, volume_id = keeper.boot(root=False)
+    RebuildRole(keeper.cloud).rebuild(uuid)
+    assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+    keeper.assert_on(uuid, volume_id, HOST)
+
+
+def test_rebuild_with_a_new_image_on_the_root_volume(keeper: VolumeKeeper) -> None:
+    uuid, volume_id = keeper.boot()
+    role = RebuildRole(keeper.cloud)
+
+    def reimaged(method: str) -> None:
+        if method == "reimage":
+            threading.Timer(0.2, keeper.finish_reimage, (uuid, volume_id)).start()
+
+    keeper.volumes.on_request = reimaged
+    role.rebuild(uuid, reimage_boot_volume=True)
+    assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+    assert keeper.volumes.row(volume_id)["image_id"] == role.image()["id"]
+    keeper.assert_on(uuid, volume_id, HOST)
+
+
+def test_a_root_volume_that_is_not_overwritten_is_found_by_the_next_hard_reboot(
+    keeper: VolumeKeeper,
+) -> None:
+    uuid, volume_id = keeper.boot()
+    keeper.volumes.fail("reimage", AWAY)
+    RebuildRole(keeper.cloud).rebuild(uuid, reimage_boot_volume=True)
+    assert states(keeper, uuid) == ("error", None, HOST)
+    keeper.assert_reserved(uuid, volume_id)
+    keeper.cloud.verb(uuid, "reboot", hard=True)
+    assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+    keeper.assert_on(uuid, volume_id, HOST)
+
+
+# Shelving
+
+
+def test_shelving_and_unshelving_elsewhere(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    owner = Owner(movers.cloud)
+    owner.shelve(uuid)
+    assert states(movers, uuid) == ("shelved_offloaded", None, None), movers.cloud.faults(uuid)
+    movers.assert_reserved(uuid, volume_id)
+    owner.unshelve(uuid, THERE)
+    assert states(movers, uuid) == ("active", None, THERE), movers.cloud.faults(uuid)
+    movers.assert_on(uuid, volume_id, THERE)
+
+
+@pytest.mark.parametrize("method", ["attachment_update", "attachment_complete", "get", "spawn"])
+def test_an_unshelving_that_fails_can_be_repeated(movers: VolumeKeeper, method: str) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    owner = Owner(movers.cloud)
+    owner.shelve(uuid)
+    if method == "spawn":
+        owner.fail("spawn:*:NovaException:1", host=THERE)
+    else:
+        movers.volumes.fail(method, AWAY)
+    owner.unshelve(uuid, THERE)
+    assert states(movers, uuid) == ("shelved_offloaded", None, None)
+    movers.assert_reserved(uuid, volume_id)
+    owner.unshelve(uuid, HOST)
+    assert states(movers, uuid) == ("active", None, HOST), movers.cloud.faults(uuid)
+    movers.assert_on(uuid, volume_id, HOST)
+
+
+def test_an_offload_that_the_volume_service_fails_can_be_repeated(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    owner = Owner(movers.cloud)
+    movers.volumes.fail("attachment_create", AWAY)
+    owner.shelve(uuid)
+    assert movers.cloud.row(uuid)["vm_state"] == "shelved"
+    owner.offload(uuid)
+    assert states(movers, uuid) == ("shelved_offloaded", None, None), movers.cloud.faults(uuid)
+    movers.assert_reserved(uuid, volume_id)
+
+
+# The end
+
+
+def test_delete(keeper: VolumeKeeper) -> None:
+    uuid, volume_id = keeper.boot()
+    keeper.cloud.delete(uuid)
+    keeper.assert_free(volume_id)
