@@ -261,8 +261,12 @@ def entries_of(place: Place, records: Records, known: Mapping[Key, Entry]) -> di
             entries[key] = known[key]
     for migration in current_migrations(records):
         flavor = _flavor_held(place, migration, records, (migration.instance_uuid, None) in entries)
+        key = (migration.instance_uuid, migration.uuid)
         if flavor is not None:
-            entries[migration.instance_uuid, migration.uuid] = _move_entry(migration, flavor, records)
+            entries[key] = _move_entry(migration, flavor, records)
+        elif key in known and _is_awaited(place, migration, (migration.instance_uuid, None) in entries):
+            # The source has not recorded the new flavor yet: what was claimed stays claimed.
+            entries[key] = known[key]
     return entries
 
 
@@ -332,6 +336,10 @@ def _time_of(migration: Any) -> Any:
 def _is_stale(migration: Any, records: Records) -> bool:
     context = _set_field(records.details[migration.instance_uuid], "migration_context")
     return context is not None and context.migration_id != migration.id
+
+
+def _is_awaited(place: Place, migration: Any, lives_here: bool) -> bool:
+    return migration.dest_compute == place.host and (not lives_here or migration.source_compute == place.host)
 
 
 def _flavor_held(place: Place, migration: Any, records: Records, lives_here: bool) -> Any:

@@ -231,6 +231,37 @@ class ResourceTracker:
         ledger.settle(ledger.take((instance.uuid, None), entry)[0])
         ledger.drop_matching(instance.uuid, migrations_only=True)
 
+    def expects(self, instance_uuid: str, migration_uuid: str) -> bool:
+        """Whether a node of this host holds, or keeps, room for that move."""
+        return any((instance_uuid, migration_uuid) in node.ledger.entries() for node in self._nodes)
+
+    def arrived(self, instance: Any, nodename: str, migration: Any) -> None:
+        """An instance has moved to here, or changed its size here, and its record says so: its own line has
+        its size of now, and the room for the way back is what it had on this node before, if any."""
+        ledger = self._node(nodename).ledger
+        before = ledger.entries().get((instance.uuid, None))
+        self._enter(ledger, (instance.uuid, None), self._line_of(ledger, instance))
+        if before is None:
+            ledger.drop(instance.uuid, migration.uuid)
+        else:
+            self._enter(ledger, (instance.uuid, migration.uuid), replace(before, state=None))
+
+    def stays(self, instance: Any, nodename: str) -> None:
+        """The moves of an instance that lives here are over: it holds its size of now, and nothing else."""
+        ledger = self._node(nodename).ledger
+        ledger.drop_matching(instance.uuid, migrations_only=True)
+        self._enter(ledger, (instance.uuid, None), self._line_of(ledger, instance))
+
+    @staticmethod
+    def _line_of(ledger: Any, instance: Any) -> Entry:
+        known = [entry.volume_backed for key, entry in ledger.entries().items() if key[0] == instance.uuid]
+        return _entry(instance, instance.flavor, any(known) if known else None, InstanceState.of(instance))
+
+    @staticmethod
+    def _enter(ledger: Any, key: Any, entry: Entry) -> None:
+        ticket, _ = ledger.take(key, entry)
+        ledger.settle(ticket)
+
     def release(self, instance: Any) -> None:
         """An instance has left this host for good (deleted, shelved, in error before it was here)."""
         for node in self._nodes:

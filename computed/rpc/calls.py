@@ -23,6 +23,7 @@ from computed.operations import (
     reboot,
     rebuild,
     rescue,
+    resize,
     shelve,
     snapshot,
     soft_delete,
@@ -240,9 +241,7 @@ _ROWS: Final = (
     ),
     _row("detach_interface", "instance port_id", EVENT | OWN, interfaces.detach_interface, lock=True),
     _row("inject_network_info", "instance", Guard.FAULT | OWN, interfaces.inject_network_info),
-    _row(
-        "add_fixed_ip_to_instance", "network_id instance", FAULT | OWN, interfaces.add_fixed_ip_to_instance
-    ),
+    _row("add_fixed_ip_to_instance", "network_id instance", FAULT | OWN, interfaces.add_fixed_ip_to_instance),
     _row(
         "remove_fixed_ip_from_instance",
         "address instance",
@@ -289,16 +288,27 @@ _ROWS: Final = (
     _row("allow_share", "instance share_mapping", EVENT | OWN, expected=_NOT_BUILT),
     _row("deny_share", "instance share_mapping", EVENT | OWN, expected=_NOT_BUILT),
     # Resize and cold migration
-    _row("prep_resize", _PREP_RESIZE_ARGUMENTS, REVERT),
+    _row("prep_resize", _PREP_RESIZE_ARGUMENTS, REVERT, resize.prep_resize),
     _row(
         "resize_instance",
         "instance image migration flavor clean_shutdown request_spec",
         REVERT | OWN,
+        resize.resize_instance,
     ),
-    _row("finish_resize", "disk_info image instance migration request_spec", REVERT | MIGRATION),
-    _row("confirm_resize", "instance migration", EVENT | MIGRATION, lock=True),
-    _row("revert_resize", "instance migration request_spec", REVERT | MIGRATION),
-    _row("finish_revert_resize", "instance migration request_spec", REVERT | MIGRATION),
+    _row(
+        "finish_resize",
+        "disk_info image instance migration request_spec",
+        REVERT | MIGRATION,
+        resize.finish_resize,
+    ),
+    _row("confirm_resize", "instance migration", EVENT | MIGRATION, resize.confirm_resize, lock=True),
+    _row("revert_resize", "instance migration request_spec", REVERT | MIGRATION, resize.revert_resize),
+    _row(
+        "finish_revert_resize",
+        "instance migration request_spec",
+        REVERT | MIGRATION,
+        resize.finish_revert_resize,
+    ),
     _row("drop_move_claim_at_destination", "instance", FAULT, live_migration.drop_move_claim_at_destination),
     # Resize across cells
     _row(

@@ -140,7 +140,7 @@ class ConductorRole(ControlPlane):
             return
         retry = arguments["scheduler_hint"]["filter_properties"]["retry"]
         attempt = {"num_attempts": retry["num_attempts"] + 1, "hosts": retry["hosts"]}
-        self.cloud.embedded.placement.delete_allocations(context, instance.uuid)
+        self.move_allocations(instance.uuid, migration)
         self.claim(instance.uuid, hosts[0].service_host, size)
         left = [host.service_host for host in hosts]
         self._prep(context, instance.uuid, migration, size, left, attempt, arguments["clean_shutdown"])

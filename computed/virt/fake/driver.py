@@ -16,6 +16,7 @@ from computed.virt.fake.diagnostics import FakeDiagnostics
 from computed.virt.fake.host_orders import FakeHostOrders, FakeImageCache
 from computed.virt.fake.interfaces import FakeInterfaces
 from computed.virt.fake.live_migration import FakeLiveMigration
+from computed.virt.fake.migration import FakeMigration
 from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
@@ -105,6 +106,7 @@ class FakeDriver(
     FakeSignals,
     FakeHostOrders,
     FakeImageCache,
+    FakeMigration,
     FakeSnapshots,
     FakeRescue,
     FakeLiveMigration,
@@ -162,6 +164,7 @@ class FakeDriver(
             if instance.vm_state in _WITHOUT_GUEST or self._store.find(instance.uuid) is not None:
                 continue
             guest = FakeGuest(instance.uuid, instance.name, instance.power_state or PowerState.NOSTATE)
+            guest.is_adopted = True
             guest.vifs = [vif["id"] for vif in instance.get_network_info()]
             guest.say(f"FAKE GUEST {guest.name} {guest.uuid}")
             self._store.add(guest)

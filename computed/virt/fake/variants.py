@@ -74,6 +74,7 @@ VARIANTS: Mapping[str, Variant] = {
     "EphEncryptionDriver": replace(_MEDIUM, also=(_ENCRYPTION,)),
     "EphEncryptionDriverLUKS": replace(_MEDIUM, also=(_ENCRYPTION, f"{_ENCRYPTION}_luks")),
     "EphEncryptionDriverPLAIN": replace(_MEDIUM, also=(_ENCRYPTION, f"{_ENCRYPTION}_plain")),
+    "FakeFinishMigrationFailDriver": Variant(fail=("finish_migration:*:VirtualInterfaceCreateException",)),
     "FakeRescheduleDriver": Variant(fail=_RESCHEDULE),
     "FakeRescheduleDriverWithNestedCustomResources": replace(_NESTED, fail=_RESCHEDULE),
     "FakeLiveMigrateDriver": Variant(live_migration_seconds=5.0),

@@ -13,6 +13,7 @@ from computed.virt.port.host_orders import HostOrdersPort
 from computed.virt.port.image_cache import ImageCachePort
 from computed.virt.port.interfaces import InterfacePort
 from computed.virt.port.live_migration import LiveMigrationPort
+from computed.virt.port.migration import MigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
 from computed.virt.port.shared_storage import SharedStoragePort
@@ -26,6 +27,7 @@ class Driver(
     LifecyclePort,
     StatePort,
     PausePort,
+    MigrationPort,
     InterfacePort,
     ConsolePort,
     DiagnosticsPort,

@@ -1,0 +1,83 @@
+"""The owner likes the new host or size: the source removes what it has kept."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import MigrationStatus, PowerState, VmState
+from computed.steps import resizing
+from computed.steps.announce import announced
+from computed.steps.erring import erring
+from computed.steps.guest import PARTS, doomed_guest
+from computed.steps.records import advance
+from computed.steps.removal import publish
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_CONFIRMABLE = (MigrationStatus.FINISHED, MigrationStatus.CONFIRMING)
+
+
+def confirm_resize(host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any) -> None:
+    """Remove the guest from its old host and give up what it held there; changes nothing the second time.
+
+    A failure leaves the instance in ERROR on its new host, with nothing allocated here.
+    """
+    if migration.status not in _CONFIRMABLE:
+        LOG.info("Migration %s is %s and not to be confirmed", migration.uuid, migration.status)
+        return
+    fresh = _read(context, instance.uuid, migration)
+    if fresh is None:
+        return
+    try:
+        with erring(host, fresh, back_to=VmState.ACTIVE):
+            _confirm(host, context, fresh, migration)
+    except Exception:
+        # Whatever is left here, the instance lives on its new host.
+        resizing.try_drop_allocation(host, context, fresh, migration)
+        resizing.save_forgotten(host, fresh)
+        raise
+
+
+def _read(context: Any, uuid: str, migration: Any) -> Any:
+    """The instance as it is now, or None when there is nothing to confirm any more."""
+    attributes = [*PARTS, "migration_context", "numa_topology"]
+    try:
+        instance = objects.Instance.get_by_uuid(context, uuid, expected_attrs=attributes)
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone, its migration %s needs no confirmation", uuid, migration.uuid)
+        return None
+    known = instance.migration_context
+    if instance.vm_state != VmState.RESIZED or (known is not None and known.migration_id != migration.id):
+        LOG.info("Instance %s is %s: migration %s is over", uuid, instance.vm_state, migration.uuid)
+        return None
+    return instance
+
+
+def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    is_elsewhere = migration.dest_compute != host.name
+    with announced(host, context, instance, "resize_confirm"):
+        host.driver.confirm_migration(context, doomed_guest(instance, ()), migration)
+        resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)
+        if is_elsewhere:
+            host.tracker.release(instance)
+        else:
+            host.tracker.stays(instance, migration.dest_node)
+        publish(host, context, migration.source_node)
+        is_off = instance.power_state == PowerState.SHUTDOWN
+        resizing.forget(instance)
+        advance(
+            host,
+            instance,
+            "confirm_done",
+            vm_state=VmState.STOPPED if is_off else VmState.ACTIVE,
+            migration_context=None,
+        )
+    resizing.drop_allocation(host, context, instance, migration)
+    if is_elsewhere:
+        host.scheduler.delete_instance_info(context.elevated(), instance.uuid)

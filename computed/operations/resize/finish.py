@@ -1,0 +1,146 @@
+"""The third leg, on the destination: the disks are here, the guest is started."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from oslo_utils import timeutils
+
+from computed import errors, objects
+from computed.states import MigrationStatus, VmState
+from computed.steps import network, resizing, volumes
+from computed.steps.announce import announced
+from computed.steps.erring import erring
+from computed.steps.guest import PARTS, image_meta_of, known_guest
+from computed.steps.plugging import Plugging, awaiting_plugs
+from computed.steps.power import power_state
+from computed.steps.records import advance
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_DISK_SIZES = ("root_gb", "swap", "ephemeral_gb")
+
+
+def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
+    host: ComputeHost,
+    context: RequestContext,
+    *,
+    disk_info: str | None,
+    image: Mapping[str, Any],
+    instance: Any,
+    migration: Any,
+    request_spec: Any = None,
+) -> None:
+    """Start the guest on its new host, in its new size; the owner may confirm or revert then.
+
+    After a failure the instance is in ERROR here, without a claim on the source. A message that comes twice
+    changes nothing.
+    """
+    finish = _Finish(host, context, instance, migration)
+    try:
+        if not finish.begin():
+            return
+        with erring(host, instance, back_to=VmState.ACTIVE):
+            finish.run(disk_info, image, request_spec)
+    except Exception:
+        resizing.try_drop_allocation(host, context, instance, migration)
+        raise
+
+
+class _Finish:
+    """One instance that has come here."""
+
+    def __init__(self, host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+        instance.load(*PARTS)
+        self.host = host
+        self.context = context
+        self.instance = instance
+        self.migration = migration
+        self.old_flavor = instance.flavor
+        self.is_resize = migration.old_instance_type_id != migration.new_instance_type_id
+
+    def begin(self) -> bool:
+        """Take the instance over, in its new size; False when somebody has done so before."""
+        instance = self.instance
+        instance.old_flavor = self.old_flavor
+        if self.is_resize:
+            resizing.take_flavor(instance, instance.new_flavor)
+        instance.apply_migration_context()
+        try:
+            advance(self.host, instance, "resize_finish")
+        except errors.UnexpectedDeletingTaskStateError:
+            raise
+        except errors.UnexpectedTaskStateError as error:
+            LOG.info("Instance %s is not started, it is in other hands: %s", instance.uuid, error)
+            return False
+        return True
+
+    def run(self, disk_info: str | None, image: Mapping[str, Any], request_spec: Any) -> None:
+        """Everything else, up to the finished migration."""
+        host, context, instance = self.host, self.context, self.instance
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        bdms = resizing.adapt_swap(host, context, instance, bdms, old=self.old_flavor, new=instance.flavor)
+        with awaiting_plugs(host, instance) as plugging:
+            self._bind(request_spec)
+            with announced(host, context, instance, "resize_finish", bdms=bdms):
+                resizing.connect_volumes(host, context, instance, bdms)
+                self._start(disk_info, image, bdms, plugging)
+                volumes.complete(host, context, instance, bdms)
+                self._record()
+
+    def _bind(self, request_spec: Any) -> None:
+        """Bring the ports here."""
+        with network.cache_lock(self.host, self.instance):
+            network_info = self.host.network.bind_to_host(
+                self.context,
+                self.instance,
+                host=self.host.name,
+                migration=self.migration,
+                providers=network.providers_of(request_spec),
+            )
+            network.remember(self.instance, network_info)
+
+    def _start(self, disk_info: str | None, image: Mapping[str, Any], bdms: Any, plugging: Plugging) -> None:
+        host, context, instance = self.host, self.context, self.instance
+        guest = known_guest(instance, bdms)
+        spec = replace(
+            guest,
+            image_meta=image_meta_of(image) if image else guest.image_meta,
+            allocations=host.placement.get_allocations(context, instance.uuid)["allocations"],
+            power_on=resizing.was(instance) != VmState.STOPPED,
+        )
+        plugging.expect_ports(spec.network_info)
+        try:
+            host.driver.finish_migration(
+                context, spec, self.migration, disk_info, resize_disks=self._is_other_size()
+            )
+            plugging.wait()
+        except Exception:
+            if self.is_resize:
+                # What the hypervisor has of it, if anything, is of the old size.
+                resizing.take_flavor(instance, self.old_flavor)
+            raise
+
+    def _is_other_size(self) -> bool:
+        new = self.instance.flavor
+        return any(getattr(new, size) != getattr(self.old_flavor, size) for size in _DISK_SIZES)
+
+    def _record(self) -> None:
+        host, instance, migration = self.host, self.instance, self.migration
+        resizing.save_migration(host, migration, MigrationStatus.FINISHED)
+        advance(
+            host,
+            instance,
+            "resize_done",
+            launched_at=timeutils.utcnow(with_timezone=True),
+            power_state=power_state(host, instance),
+        )
+        host.tracker.arrived(instance, instance.node, migration)
+        host.scheduler.update_instance_info(self.context.elevated(), objects.InstanceList(objects=[instance]))

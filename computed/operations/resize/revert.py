@@ -1,0 +1,162 @@
+"""The owner wants the old host or size back: the destination removes its guest, the source starts its own."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from oslo_utils import timeutils
+
+from computed import errors, objects
+from computed.states import MigrationStatus, TaskState, VmState
+from computed.steps import network, resizing, volumes
+from computed.steps.announce import announce_exists, announced
+from computed.steps.erring import erring
+from computed.steps.guest import PARTS, doomed_guest, known_guest
+from computed.steps.patience import patiently
+from computed.steps.plugging import awaiting_plugs
+from computed.steps.power import power_state
+from computed.steps.records import advance, save
+from computed.steps.removal import publish
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def revert_resize(
+    host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
+) -> None:
+    """On the destination: remove the guest, and have the source start its own again."""
+    if not _is_wanted(host, context, instance):
+        return
+    instance.load(*PARTS, "migration_context", "numa_topology", "pci_devices", "pci_requests", "resources")
+    announce_exists(host, context, instance)
+    with erring(host, instance, back_to=VmState.ACTIVE):
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        is_same_host = migration.source_compute == host.name
+        keeps = is_same_host or host.driver.keeps_disks_of(instance, migration)
+        host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=not keeps)
+        volumes.park(host, context, instance, bdms)
+        instance.revert_migration_context()
+        advance(host, instance, "revert")
+        resizing.save_migration(host, migration, MigrationStatus.REVERTED)
+        if not is_same_host:
+            host.tracker.release(instance)
+            publish(host, context, migration.dest_node)
+            host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
+        patiently(
+            f"Telling {migration.source_compute} to take instance {instance.uuid} back",
+            lambda is_repeated: host.computes.finish_revert_resize(
+                context,
+                migration.source_compute,
+                instance=instance,
+                migration=migration,
+                request_spec=request_spec,
+            ),
+            stopping=host.stopping,
+        )
+
+
+def _is_wanted(host: ComputeHost, context: Any, instance: Any) -> bool:
+    """Whether the record still says that the instance is here and is to go back: the guest is removed
+    before anything is saved, so a message that comes late must not get that far."""
+    try:
+        record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone, nothing is reverted", instance.uuid)
+        return False
+    if record.task_state == TaskState.RESIZE_REVERTING and record.host == host.name:
+        return True
+    LOG.info(
+        "Instance %s is %s on %s, nothing is reverted here", instance.uuid, record.task_state, record.host
+    )
+    return False
+
+
+def finish_revert_resize(
+    host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
+) -> None:
+    """On the source: the instance is here again, as large as it was, and runs if it ran before."""
+    instance.load(*PARTS)
+    try:
+        if not _begin(host, instance, migration):
+            return
+        with erring(host, instance, back_to=VmState.ACTIVE):
+            _take_back(host, context, instance, migration, request_spec)
+    except Exception:
+        resizing.save_forgotten(host, instance)
+        raise
+
+
+def _begin(host: ComputeHost, instance: Any, migration: Any) -> bool:
+    """Record that the instance is here, as it was; False when somebody has done so before."""
+    if instance.old_flavor is not None:
+        resizing.take_flavor(instance, instance.old_flavor)
+    # Also on the same host something plain must change, or the conductor does not look at the task state.
+    try:
+        advance(
+            host,
+            instance,
+            "revert",
+            host=host.name,
+            node=migration.source_node,
+            compute_id=host.tracker.compute_node(migration.source_node).id,
+            launched_at=timeutils.utcnow(with_timezone=True),
+        )
+    except errors.UnexpectedDeletingTaskStateError:
+        raise
+    except errors.UnexpectedTaskStateError as error:
+        LOG.info("Instance %s is not taken back, it is in other hands: %s", instance.uuid, error)
+        return False
+    return True
+
+
+def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
+    was_stopped = resizing.was(instance) == VmState.STOPPED
+    resizing.return_allocation(host, context, instance, migration)
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    bdms = resizing.adapt_swap(host, context, instance, bdms, old=instance.new_flavor, new=instance.flavor)
+    with announced(host, context, instance, "resize_revert", bdms=bdms):
+        with awaiting_plugs(host, instance) as plugging:
+            _bind(host, context, instance, migration, request_spec)
+            resizing.connect_volumes(host, context, instance, bdms)
+            spec = replace(known_guest(instance, bdms), power_on=not was_stopped)
+            plugging.expect_ports(spec.network_info)
+            host.driver.finish_revert_migration(context, spec, migration)
+            plugging.wait()
+        volumes.complete(host, context, instance, bdms)
+        _record(host, context, instance, was_stopped=was_stopped)
+        host.tracker.stays(instance, instance.node)
+        publish(host, context, instance.node)
+        host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))
+
+
+def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
+    """Bring the ports back."""
+    with network.cache_lock(host, instance):
+        network_info = host.network.bind_to_host(
+            context,
+            instance,
+            host=host.name,
+            migration=migration,
+            providers=network.providers_of(request_spec) or None,
+        )
+        network.remember(instance, network_info)
+
+
+def _record(host: ComputeHost, context: Any, instance: Any, *, was_stopped: bool) -> None:
+    """The instance is what it was: active, or stopped by a stop of its own, as its history shows."""
+    resizing.forget(instance)
+    changes: dict[str, Any] = {"migration_context": None, "power_state": power_state(host, instance)}
+    if not was_stopped:
+        advance(host, instance, "revert_done", vm_state=VmState.ACTIVE, **changes)
+        return
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    instance.task_state = TaskState.POWERING_OFF
+    save(host, instance, expected=[TaskState.RESIZE_REVERTING])
+    host.own_calls("stop_instance", context, instance=instance, clean_shutdown=True)

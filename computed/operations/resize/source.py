@@ -1,0 +1,123 @@
+"""The second leg, on the source: the guest is stopped and its disks are sent to the destination."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import MigrationStatus
+from computed.steps import resizing, volumes
+from computed.steps.announce import announced
+from computed.steps.erring import erring
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.patience import patiently
+from computed.steps.power import shutdown_timing
+from computed.steps.records import advance
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+
+def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
+    host: ComputeHost,
+    context: RequestContext,
+    *,
+    instance: Any,
+    image: Mapping[str, Any],
+    migration: Any,
+    flavor: Any,
+    clean_shutdown: bool,
+    request_spec: Any = None,
+) -> None:
+    """Stop the guest, send its disks to the host that has claimed it, and have it started there.
+
+    A failure ends the migration and gives the allocations back; the instance is in ERROR here, or as before
+    when the driver says that nothing has happened to it. A message that comes twice changes nothing.
+    """
+    before = instance.vm_state
+    instance.load(*PARTS)
+    if not _begin(host, context, instance, migration):
+        return
+    try:
+        with erring(host, instance, back_to=before):
+            _send(host, context, instance, migration, flavor, (image, clean_shutdown, request_spec))
+    except Exception:
+        resizing.fail_migration(host, migration)
+        resizing.try_return_allocation(host, context, instance, migration)
+        raise
+    if migration.dest_compute != host.name:
+        host.events.forget(instance.uuid)
+
+
+def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
+    """Take the instance over; False when somebody has done so before."""
+    try:
+        advance(host, instance, "resize_migrating")
+    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
+        resizing.fail_migration(host, migration)
+        resizing.try_return_allocation(host, context, instance, migration)
+        raise
+    except errors.UnexpectedTaskStateError as error:
+        LOG.info("Instance %s is not sent, it is in other hands: %s", instance.uuid, error)
+        return False
+    return True
+
+
+def _send(
+    host: ComputeHost, context: Any, instance: Any, migration: Any, flavor: Any, rest: tuple[Any, Any, Any]
+) -> None:
+    image, clean_shutdown, request_spec = rest
+    resizing.save_migration(host, migration, MigrationStatus.MIGRATING)
+    bdms = _disks(host, context, instance)
+    with announced(host, context, instance, "resize", bdms=bdms):
+        timeout_seconds, _ = shutdown_timing(host, instance, clean_shutdown)
+        disk_info = host.driver.migrate_disk_and_power_off(
+            context, known_guest(instance, bdms), migration, flavor, timeout_seconds=timeout_seconds
+        )
+        volumes.park(host, context, instance, bdms)
+        # Not worth a save of its own: it is recorded at the latest with the next status.
+        migration.status = str(MigrationStatus.POST_MIGRATING)
+        advance(
+            host,
+            instance,
+            "resize_migrated",
+            host=migration.dest_compute,
+            node=migration.dest_node,
+            compute_id=_compute_id(context, migration),
+            old_flavor=instance.flavor,
+        )
+        patiently(
+            f"Telling {migration.dest_compute} to start instance {instance.uuid}",
+            lambda is_repeated: host.computes.finish_resize(
+                context,
+                migration.dest_compute,
+                instance=instance,
+                migration=migration,
+                image=dict(image or {}),
+                disk_info=disk_info,
+                request_spec=request_spec,
+            ),
+            stopping=host.stopping,
+        )
+
+
+def _disks(host: ComputeHost, context: Any, instance: Any) -> Any:
+    """The block devices; not asked for when the driver knows of no volume, for it knows its own disks."""
+    if not host.driver.has_volumes(instance):
+        return objects.BlockDeviceMappingList(objects=[])
+    return objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+
+
+def _compute_id(context: Any, migration: Any) -> int:
+    """The id of the destination's compute node; older destinations do not tell it."""
+    if migration.obj_attr_is_set("dest_compute_id") and migration.dest_compute_id is not None:
+        return int(migration.dest_compute_id)
+    node = objects.ComputeNode.get_by_host_and_nodename(
+        context.elevated(), migration.dest_compute, migration.dest_node
+    )
+    return int(node.id)

@@ -1,0 +1,168 @@
+"""What the legs of a resize share: whose flavor an instance has, who holds which allocation."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import VmState
+from computed.steps import volumes
+from computed.steps.patience import patiently
+from computed.steps.records import save
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+OLD_VM_STATE = "old_vm_state"
+"""Key of the system metadata under which an instance that is resized remembers what it was before."""
+
+
+def take_flavor(instance: Any, flavor: Any) -> None:
+    """Let the instance be of the size `flavor`; the caller saves."""
+    instance.flavor = flavor
+    instance.instance_type_id = flavor.id
+    instance.memory_mb = flavor.memory_mb
+    instance.vcpus = flavor.vcpus
+    instance.root_gb = flavor.root_gb
+    instance.ephemeral_gb = flavor.ephemeral_gb
+
+
+def was(instance: Any) -> str:
+    """The vm_state before the resize."""
+    return str(instance.system_metadata.get(OLD_VM_STATE) or VmState.ACTIVE)
+
+
+def forget(instance: Any) -> None:
+    """Let the instance know of no resize any more; the caller saves."""
+    instance.old_flavor = None
+    instance.new_flavor = None
+    instance.system_metadata.pop(OLD_VM_STATE, None)
+
+
+def save_forgotten(host: ComputeHost, instance: Any) -> None:
+    """Forget the resize in the record too, after a failure that left it there; that never fails."""
+    forget(instance)
+    try:
+        save(host, instance)
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone, and with it what it knew of its resize", instance.uuid)
+    except Exception as error:
+        LOG.warning("Instance %s still knows of its resize: %s", instance.uuid, error)
+
+
+def return_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """Give the instance back what its migration holds for it at the source, in place of what it holds at
+    the destination.
+
+    Raises AllocationMoveFailed, ConsumerAllocationRetrievalFailed, PlacementAPIConnectFailure.
+    """
+    host.placement.move_allocations(context, migration.uuid, instance.uuid)
+
+
+def try_return_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The same after a failure, which matters more than one of placement."""
+    try:
+        return_allocation(host, context, instance, migration)
+    except Exception as error:
+        LOG.error(
+            "Migration %s still holds the source's allocation of instance %s, see to it in placement: %s",
+            migration.uuid,
+            instance.uuid,
+            error,
+        )
+
+
+def drop_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """Give up what the migration holds at the source, where the instance does not go back to any more.
+
+    Raises AllocationDeleteFailed, PlacementAPIConnectFailure.
+    """
+    if host.placement.delete_allocations(context, migration.uuid):
+        LOG.debug("Migration %s of instance %s holds nothing any more", migration.uuid, instance.uuid)
+
+
+def try_drop_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The same after a failure, which matters more than one of placement."""
+    try:
+        drop_allocation(host, context, instance, migration)
+    except Exception as error:
+        LOG.error(
+            "Migration %s of instance %s still holds an allocation, delete it in placement: %s",
+            migration.uuid,
+            instance.uuid,
+            error,
+        )
+
+
+def save_migration(host: ComputeHost, migration: Any, status: str) -> None:
+    """Record how far the migration is; raises MigrationNotFound, ConductorUnavailable."""
+    migration.status = str(status)
+    patiently(
+        f"Saving migration {migration.uuid} as {status}",
+        lambda is_repeated: migration.save(),
+        stopping=host.stopping,
+    )
+
+
+def fail_migration(host: ComputeHost, migration: Any) -> None:
+    """Record that the migration failed, after a failure that matters more than this."""
+    try:
+        save_migration(host, migration, "error")
+    except Exception as error:
+        LOG.warning("Migration %s was not put into error: %s", migration.uuid, error)
+
+
+def connect_volumes(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """Connect volumes that the other host has parked (steps.volumes.park) to this one.
+
+    `volumes.complete` must follow once the guest has them.
+    """
+    for bdm in volumes.volume_bdms(bdms):
+        volumes.connect(host, context, instance, bdm)
+        volumes.save(host, bdm)
+
+
+def adapt_swap(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, old: Any, new: Any) -> Any:
+    """Let the swap disk among `bdms` be what the flavor `new` says, if `old` said otherwise; saved.
+
+    Returns the mappings as they are then (sizes in MiB, as in flavors).
+    """
+    if old is None or new is None or old.swap == new.swap:
+        return bdms
+    swap = next((bdm for bdm in bdms if bdm.guest_format == "swap" and bdm.device_type == "disk"), None)
+    if swap is None:
+        if new.swap:
+            _add_swap(host, context, instance, new.swap)
+            return objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        return bdms
+    if new.swap:
+        swap.volume_size = new.swap
+        volumes.save(host, swap)
+        return bdms
+    swap.destroy()
+    return objects.BlockDeviceMappingList(objects=[bdm for bdm in bdms if bdm is not swap])
+
+
+def _add_swap(host: ComputeHost, context: Any, instance: Any, size_mib: int) -> None:
+    swap = objects.BlockDeviceMapping(
+        context=context,
+        uuid=str(uuid.uuid4()),
+        instance_uuid=instance.uuid,
+        source_type="blank",
+        destination_type="local",
+        device_type="disk",
+        guest_format="swap",
+        delete_on_termination=True,
+        no_device=False,
+        boot_index=-1,
+        volume_size=size_mib,
+    )
+    patiently(
+        f"Adding swap to instance {instance.uuid}",
+        lambda is_repeated: swap.update_or_create(),
+        stopping=host.stopping,
+    )
