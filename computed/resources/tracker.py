@@ -15,12 +15,12 @@ from computed.clients.placement import PlacementClient
 from computed.resources import claims, provider_config
 from computed.resources.audit import Audit, AuditParts
 from computed.resources.claims import Claim, ClaimRequest, Limits, NumaFit
-from computed.resources.ledger import Entry
-from computed.resources.nodes import Node, Nodes
+from computed.resources.nodes import Nodes
 from computed.resources.provider_sync import ProviderSync
 from computed.resources.providers import Offer
-from computed.resources.records import RecordReader, is_volume_backed_by_image
-from computed.resources.usage import InstanceState, flavor_usage
+from computed.resources.records import RecordReader
+from computed.resources.rooms import Rooms, line_of
+from computed.resources.usage import InstanceState
 from computed.virt.port import Driver
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 MakeLock = Callable[[], AbstractContextManager[Any]]
 
 
-class ResourceTracker:
+class ResourceTracker(Rooms):
     """Claims, releases and the audit of one host's nodes.
 
     Claims and releases are arithmetic on a ledger in memory; no lock of theirs is ever held during I/O. The
@@ -146,7 +146,7 @@ class ResourceTracker:
         ComputeResourcesUnavailable when it does not fit or the node is not known. Save the stamped instance
         inside the claim's block.
         """
-        entry = _entry(instance, instance.flavor, volume_backed, InstanceState.of(instance))
+        entry = line_of(instance, instance.flavor, volume_backed, InstanceState.of(instance))
         return self._claim(nodename, ClaimRequest(instance, instance.flavor, entry, Limits.of(limits)))
 
     def rebuild_claim(
@@ -227,40 +227,9 @@ class ResourceTracker:
         ledger = self._node(nodename).ledger
         held = [entry for key, entry in ledger.entries().items() if key[0] == instance.uuid and key[1]]
         state = InstanceState.of(instance)
-        entry = replace(held[0], state=state) if held else _entry(instance, instance.flavor, None, state)
+        entry = replace(held[0], state=state) if held else line_of(instance, instance.flavor, None, state)
         ledger.settle(ledger.take((instance.uuid, None), entry)[0])
         ledger.drop_matching(instance.uuid, migrations_only=True)
-
-    def expects(self, instance_uuid: str, migration_uuid: str) -> bool:
-        """Whether a node of this host holds, or keeps, room for that move."""
-        return any((instance_uuid, migration_uuid) in node.ledger.entries() for node in self._nodes)
-
-    def arrived(self, instance: Any, nodename: str, migration: Any) -> None:
-        """An instance has moved to here, or changed its size here, and its record says so: its own line has
-        its size of now, and the room for the way back is what it had on this node before, if any."""
-        ledger = self._node(nodename).ledger
-        before = ledger.entries().get((instance.uuid, None))
-        self._enter(ledger, (instance.uuid, None), self._line_of(ledger, instance))
-        if before is None:
-            ledger.drop(instance.uuid, migration.uuid)
-        else:
-            self._enter(ledger, (instance.uuid, migration.uuid), replace(before, state=None))
-
-    def stays(self, instance: Any, nodename: str) -> None:
-        """The moves of an instance that lives here are over: it holds its size of now, and nothing else."""
-        ledger = self._node(nodename).ledger
-        ledger.drop_matching(instance.uuid, migrations_only=True)
-        self._enter(ledger, (instance.uuid, None), self._line_of(ledger, instance))
-
-    @staticmethod
-    def _line_of(ledger: Any, instance: Any) -> Entry:
-        known = [entry.volume_backed for key, entry in ledger.entries().items() if key[0] == instance.uuid]
-        return _entry(instance, instance.flavor, any(known) if known else None, InstanceState.of(instance))
-
-    @staticmethod
-    def _enter(ledger: Any, key: Any, entry: Entry) -> None:
-        ticket, _ = ledger.take(key, entry)
-        ledger.settle(ticket)
 
     def release(self, instance: Any) -> None:
         """An instance has left this host for good (deleted, shelved, in error before it was here)."""
@@ -286,16 +255,10 @@ class ResourceTracker:
         if node is not None:
             node.failed_builds = 0
 
-    def _node(self, nodename: str) -> Node:
-        node = self._nodes.get(nodename)
-        if node is None:
-            raise errors.ComputeHostNotFound(host=nodename)
-        return node
-
     def _move_claim(self, instance: Any, flavor: Any, nodename: str, migration: Any, limits: Any) -> Claim:
         # Without a migration record the place is the instance's own, as if it was built here.
         state = InstanceState.of(instance) if migration is None else None
-        entry = _entry(instance, flavor, None, state)
+        entry = line_of(instance, flavor, None, state)
         return self._claim(nodename, ClaimRequest(instance, flavor, entry, Limits.of(limits), migration))
 
     def _claim(self, nodename: str, request: ClaimRequest) -> Claim:
@@ -307,13 +270,6 @@ class ResourceTracker:
         claim = claims.take(node.ledger, node.identity, request, self._fit_numa)
         LOG.debug("Instance %s holds %s on node %s", request.instance.uuid, request.entry.usage, nodename)
         return claim
-
-
-def _entry(instance: Any, flavor: Any, volume_backed: bool | None, state: InstanceState | None) -> Entry:
-    if volume_backed is None:
-        volume_backed = is_volume_backed_by_image(instance)
-    usage = flavor_usage(flavor, volume_backed=volume_backed)
-    return Entry(usage, state, flavor_id=flavor.id, volume_backed=volume_backed)
 
 
 def _service_of(context: Any, host: str) -> Any:
