@@ -46,7 +46,7 @@ class Rooms:
 
 
 def line_of(instance: Any, flavor: Any, volume_backed: bool | None, state: InstanceState | None) -> Entry:
-    """The ledger's line for an instance of the size `flavor`; `volume_backed` None: as its record suggests."""
+    """The ledger's line for an instance of the size `flavor`; `volume_backed` None: a guess."""
     if volume_backed is None:
         volume_backed = is_volume_backed_by_image(instance)
     usage = flavor_usage(flavor, volume_backed=volume_backed)
