@@ -176,6 +176,7 @@ def _authorize(
         access_url_base=base_url,
         **({"tls_port": address.tls_port} if address.tls_port is not None else {}),
     )
+    host.console_tokens.note(instance.uuid, host.conf.consoleauth.token_ttl)
     return str(permission.authorize(host.conf.consoleauth.token_ttl))
 
 

@@ -99,13 +99,22 @@ def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> b
 
 def give_back_destination(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """The guest stays here: take the room it held at the destination, and its second bindings there."""
-    admin = context.elevated()
     attempt(
         f"the source's allocations stay with migration {migration.uuid}",
         instance.uuid,
         lambda: host.placement.move_allocations(context, migration.uuid, instance.uuid),
     )
-    delete_bindings(host, admin, instance, migration.dest_compute)
+    take_ports_back(host, context, instance, migration.dest_compute)
+
+
+def take_ports_back(host: ComputeHost, context: Any, instance: Any, at: str) -> None:
+    """The guest does not go to that host: neither do its ports; what fails is logged."""
+    attempt(
+        "the network still thinks that it migrates",
+        instance.uuid,
+        lambda: host.network.unmark_migrating(context, instance),
+    )
+    delete_bindings(host, context, instance, at)
 
 
 def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> None:
@@ -113,7 +122,7 @@ def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> 
     attempt(
         f"its ports stay bound to host {at} too",
         instance.uuid,
-        lambda: host.network.delete_bindings(context.elevated(), instance, host=at),
+        lambda: host.network.delete_bindings(context, instance, host=at),
     )
 
 

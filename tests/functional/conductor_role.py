@@ -210,7 +210,8 @@ class ConductorRole(ControlPlane):
     def _bind_ports(self, context: Any, uuid: str, to: str, migrate_data: Any) -> None:
         """Bind the ports to the destination too, and tell both ends how; not counted."""
         network = self.cloud.embedded.network
-        asked = network.by_method.copy()
+        counted, watcher = dict(network.by_method), network.on_request
+        network.on_request = None
         if network.supports_multiple_bindings(context):
             bindings = network.create_bindings(context, self.instance(uuid, context), host=to)
             for vif in migrate_data.vifs:
@@ -219,7 +220,9 @@ class ConductorRole(ControlPlane):
                 vif.vnic_type = binding["vnic_type"]
                 vif.vif_details = binding["vif_details"]
                 vif.vif_type = binding["vif_type"]
-        network.by_method = asked
+        network.on_request = watcher
+        network.by_method.clear()
+        network.by_method.update(counted)
 
     def abort(self, uuid: str, migration: str) -> None:
         """Have a live migration aborted, as a user would."""

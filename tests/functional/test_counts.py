@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.embedded.conductor import actions
 from computed.embedded.conductor.calls import ClassCall
 from computed.embedded.servers import user_context
-from tests.functional.cloud import Cloud
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
 
 CROWDS = (0, 5, 50)
@@ -154,3 +155,16 @@ def test_shelve_with_offload(crowded: Cloud) -> None:
     assert owner.states(uuid) == ("active", None)
     assert counts.conductor_calls <= 7, counts.conductor
     crowded.delete(uuid)
+
+
+def test_live_migration(make_pair: Callable[..., Cloud]) -> None:
+    pair = make_pair()
+    role, network = ConductorRole(pair), pair.embedded.network
+    (uuid,) = pair.boot(host=HOST)
+    asked = network.requests
+    with pair.counting() as counts:
+        role.live_migrate(uuid, to="second")
+    assert pair.row(uuid)["host"] == "second"
+    assert counts.conductor_calls <= 16, counts.conductor
+    assert network.requests - asked <= 10, network.by_method
+    assert counts.placement_requests <= 1, counts.placement

@@ -50,6 +50,10 @@ def pre_live_migration(
         }
         volumes.move_here(host, context, instance, bdms, undo)
         data = _prepare(host, context, known_guest(instance, bdms), disk, migrate_data, undo)
+        undo.push(
+            "tell the network that nobody comes", lambda: host.network.unmark_migrating(context, instance)
+        )
+        host.network.mark_migrating(context, instance, host=host.name)
         volumes.complete(host, context, instance, bdms)
         announce(host, context, instance, "live_migration_pre", "end", **told)
         claim.settle()
@@ -157,7 +161,7 @@ def rollback_live_migration_at_destination(
     told = {"network_info": network.cached(instance)}
     with announced(host, context, instance, "live_migration_rollback_dest", **told):
         try:
-            shared.delete_bindings(host, context, instance, host.name)
+            shared.take_ports_back(host, context, instance, host.name)
             spec = doomed_guest(instance, ())
             host.driver.take_back_at_destination(context, spec, migrate_data, destroy_disks=destroy_disks)
         finally:

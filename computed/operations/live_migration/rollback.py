@@ -115,7 +115,7 @@ class Rollback:
                 ),
             )
             return
-        shared.delete_bindings(host, context, instance, dest)
+        shared.take_ports_back(host, context, instance, dest)
         shared.attempt(
             f"host {dest} counts its room until the next audit",
             instance.uuid,
