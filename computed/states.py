@@ -147,6 +147,23 @@ class MigrationType(StrEnum):
     EVACUATION = "evacuation"
 
 
+class ShareStatus(StrEnum):
+    """How far the share of an instance is."""
+
+    ACTIVE = "active"
+    ATTACHING = "attaching"
+    DETACHING = "detaching"
+    ERROR = "error"
+    INACTIVE = "inactive"
+
+
+class ShareProtocol(StrEnum):
+    """What a file share speaks."""
+
+    CEPHFS = "CEPHFS"
+    NFS = "NFS"
+
+
 class MigrationStatus(StrEnum):
     """How far a migration is."""
 

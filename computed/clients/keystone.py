@@ -52,6 +52,15 @@ def session_for(conf: cfg.ConfigOpts, group: str) -> Any:
     return _identity(conf, group).session
 
 
+def has_own_user(conf: cfg.ConfigOpts, group: str) -> bool:
+    """Whether a section names a user of its own; one whose options cannot be used is logged and has none."""
+    try:
+        return _identity(conf, group).auth is not None
+    except Exception as error:
+        LOG.warning("Section [%s] cannot be used to log in: %s", group, type(error).__name__)
+        return False
+
+
 def _identity(conf: cfg.ConfigOpts, group: str) -> _Identity:
     key = id(conf), group
     with _identities_lock:
@@ -76,7 +85,7 @@ def _load(conf: cfg.ConfigOpts, group: str) -> _Identity:
 
 
 def adapter_for(conf: cfg.ConfigOpts, group: str, context: Any = None, admin: bool = False) -> Any:
-    """A keystoneauth1 Adapter for placement, neutron, glance or cinder; HTTP statuses never raise.
+    """A keystoneauth1 Adapter for placement, neutron, glance, cinder, manila; HTTP statuses never raise.
 
     Acts as the user of the section with `admin`, without a context, or with a context that has no token;
     else as the context's user, with a service token beside it when `[service_user]` says so. Requests

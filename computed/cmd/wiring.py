@@ -16,6 +16,7 @@ from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
 from computed.clients.glance import GlanceImages
 from computed.clients.keystone import forget_sessions
+from computed.clients.manila import ManilaShares
 from computed.clients.neutron import NeutronNetwork
 from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
@@ -96,6 +97,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
         "network": lambda: NeutronNetwork(conf),
         "images": lambda: GlanceImages(conf),
         "volumes": lambda: CinderVolumes(conf),
+        "shares": lambda: ManilaShares(conf),
         "notifier": lambda: make_notifier(conf),
         "placement": lambda: placement_client_from(conf),
         "computes": lambda: ComputeClient.from_conf(conf, transport, serializer),

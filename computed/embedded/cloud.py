@@ -24,6 +24,7 @@ from computed.embedded.placement_app import placement_adapter, start_placement
 from computed.embedded.places import Places
 from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.servers import Servers
+from computed.embedded.shares import EmbeddedShares
 from computed.embedded.store import Store
 from computed.embedded.subnet import Subnet
 from computed.embedded.tasks import ComputeTaskEndpoint
@@ -90,6 +91,7 @@ class OneHostCloud:
         self.images = ImageDirectory(places.images_dir)
         self.network = BridgeNetwork(self.store, subnet) if subnet else NoNetwork()
         self.volumes = EmbeddedVolumes(self.store)
+        self.shares = EmbeddedShares()
         self.placement = PlacementClient(placement_adapter(app))
         self.scheduler = scheduler = OneHostScheduler(self.store, placement_adapter(app))
         computes = ComputeCalls(self.transport)
@@ -116,6 +118,7 @@ class OneHostCloud:
             "network": self.network,
             "images": self.images,
             "volumes": self.volumes,
+            "shares": self.shares,
             "placement": self.placement,
         }
         if self.bus is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
 from computed.states import VmState
+from computed.steps import shares
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, known_guest
@@ -57,6 +58,8 @@ def resume_instance(host: ComputeHost, context: RequestContext, *, instance: Any
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     with announced(host, context.elevated(), instance, "resume", bdms=bdms):
         with erring(host, instance, back_to=instance.vm_state):
-            host.driver.resume(context.elevated(), known_guest(instance, bdms))
+            host.driver.resume(
+                context.elevated(), known_guest(instance, bdms, shares.settled(host, context, instance))
+            )
         vm_state = instance.system_metadata.pop(_BEFORE_SUSPEND, str(VmState.ACTIVE))
         advance(host, instance, "resume", vm_state=vm_state, power_state=power_state(host, instance))

@@ -10,7 +10,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.passwords import new_password
 from computed.states import VmState
-from computed.steps import network
+from computed.steps import network, shares
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
 from computed.steps.faults import fault_message
@@ -45,7 +45,8 @@ def rescue_instance(
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     image_meta = _rescue_image(host, context.elevated(), instance, rescue_image_ref)
     password = rescue_password or new_password(host.conf.password_length)
-    spec = _rescue_spec(known_guest(instance, bdms), image_meta, password)
+    guest = known_guest(instance, bdms, shares.settled(host, context, instance))
+    spec = _rescue_spec(guest, image_meta, password)
     _refuse_volumes(host, instance, bdms, spec)
     told: dict[str, Any] = {
         "network_info": network.cached(instance),
@@ -116,6 +117,7 @@ def _rescue(host: ComputeHost, context: Any, spec: RescueSpec, clean_shutdown: b
     instance = spec.guest.instance
     try:
         power_off(host, instance, clean_shutdown=clean_shutdown)
+        shares.mount(host, context, instance, spec.guest.shares)
         host.driver.rescue(context.elevated(), spec)
     except Exception as error:
         LOG.exception("Instance %s was not rescued by the driver; reboot it hard or unrescue", instance.uuid)

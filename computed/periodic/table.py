@@ -18,6 +18,7 @@ from computed.periodic import (
     resources,
     running_deleted,
     scheduler_sync,
+    share_access,
     shelved,
     usage_audit,
     volume_usage,
@@ -104,6 +105,11 @@ TASKS: Final[tuple[Task, ...]] = (
         "_cleanup_incomplete_migrations",
         incomplete_migrations.cleanup_incomplete_migrations,
         every("instance_delete_interval"),
+    ),
+    Task(
+        "_reconcile_stale_share_access",
+        share_access.reconcile_stale_share_access,
+        every("stale_share_access_reconcile_interval", zero_is_never=True),
     ),
     Task(
         "_cleanup_expired_console_auth_tokens",

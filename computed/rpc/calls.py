@@ -24,6 +24,7 @@ from computed.operations import (
     rebuild,
     rescue,
     resize,
+    shares,
     shelve,
     snapshot,
     soft_delete,
@@ -285,8 +286,8 @@ _ROWS: Final = (
         volume_snapshots.volume_snapshot_delete,
         expected=_NOT_BUILT,
     ),
-    _row("allow_share", "instance share_mapping", EVENT | OWN, expected=_NOT_BUILT),
-    _row("deny_share", "instance share_mapping", EVENT | OWN, expected=_NOT_BUILT),
+    _row("allow_share", "instance share_mapping", EVENT | OWN, shares.allow_share, expected=_NOT_BUILT),
+    _row("deny_share", "instance share_mapping", EVENT | OWN, shares.deny_share, expected=_NOT_BUILT),
     # Resize and cold migration
     _row("prep_resize", _PREP_RESIZE_ARGUMENTS, REVERT, resize.prep_resize),
     _row(

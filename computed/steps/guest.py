@@ -29,14 +29,18 @@ class FirstBoot:
     admin_password: str | None = field(default=None, repr=False)
 
 
-def known_guest(instance: Any, bdms: Iterable[Any]) -> GuestSpec:
-    """The specification of a guest that has been built before, from what its records remember."""
+def known_guest(instance: Any, bdms: Iterable[Any], shares: Iterable[Any] = ()) -> GuestSpec:
+    """The specification of a guest that has been built before, from what its records remember.
+
+    `shares` are mappings of file shares that are mounted on this host.
+    """
     instance.load(*PARTS)
     return GuestSpec(
         instance=instance,
         image_meta=instance.image_meta,
         network_info=network.cached(instance),
         disks=disk_specs(instance, bdms),
+        shares=tuple(shares),
     )
 
 

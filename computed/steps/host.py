@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from computed.clients.network import NetworkService
     from computed.clients.placement import PlacementClient  # type: ignore[import-not-found]
     from computed.clients.scheduler import SchedulerClient  # type: ignore[import-not-found]
+    from computed.clients.shares import ShareService
     from computed.clients.volumes import VolumeService
     from computed.notifications.notifier import Notifier  # type: ignore[import-not-found]
     from computed.resources.tracker import ResourceTracker  # type: ignore[import-not-found]
@@ -45,6 +46,7 @@ class ComputeHost:
     network: NetworkService
     images: ImageService
     volumes: VolumeService
+    shares: ShareService
     placement: PlacementClient
     computes: ComputeClient
     compute_tasks: ComputeTaskClient

@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import POWERED_OFF, PowerState
-from computed.steps import shelf_marks
+from computed.states import POWERED_OFF, PowerState, ShareStatus
+from computed.steps import shares, shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
-from computed.steps.records import advance
+from computed.steps.records import advance, set_error
 from computed.steps.volume_refresh import refresh_if_possible
 
 if TYPE_CHECKING:
@@ -57,16 +57,28 @@ def shutdown_timing(host: ComputeHost, instance: Any, clean_shutdown: bool) -> t
 
 
 def power_off(host: ComputeHost, instance: Any, *, clean_shutdown: bool) -> None:
-    """Stop the guest, politely first if it may take its time; raises InstanceNotFound."""
+    """Stop the guest, politely first if it may take its time, and unmount its shares.
+
+    Raises InstanceNotFound, ShareErrorUnexpectedStatus.
+    """
+    mounted = shares.settled(host, instance._context, instance)
     timeout_seconds, retry_seconds = shutdown_timing(host, instance, clean_shutdown)
     host.driver.power_off(instance, timeout_seconds=timeout_seconds, retry_seconds=retry_seconds)
+    shares.put_away(host, instance._context, instance, mounted)
 
 
 def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
-    """Start the guest."""
+    """Start the guest; when its shares cannot be mounted the instance goes to ERROR."""
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     refresh_if_possible(host, context, instance, bdms)
-    host.driver.power_on(context, known_guest(instance, bdms))
+    wanted = shares.settled(host, context, instance)
+    try:
+        shares.mount(host, context, instance, wanted)
+    except Exception:
+        set_error(host, instance)
+        raise
+    host.driver.power_on(context, known_guest(instance, bdms, wanted))
+    shares.set_status(host, wanted, ShareStatus.ACTIVE)
 
 
 def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool = True) -> None:

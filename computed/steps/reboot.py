@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
-from computed.states import EDGES, Edge, PowerState, TaskState, VmState
+from computed.states import EDGES, Edge, PowerState, ShareStatus, TaskState, VmState
+from computed.steps import shares
 from computed.steps.announce import announce
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
@@ -40,6 +41,7 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     reconcile(host, context, instance, bdms)
+    wanted = shares.settled(host, context, instance)
     before = power_state(host, instance)
     # Who is notified of the start hears of a state that no save of ours brings (contract transcripts).
     was, instance.task_state = instance.task_state, pending
@@ -50,7 +52,10 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
         LOG.warning("Instance %s is rebooted though it does not run", instance.uuid)
     after = VmState.RESCUED if instance.vm_state == VmState.RESCUED else VmState.ACTIVE
     try:
-        host.driver.reboot(context.elevated(), known_guest(instance, bdms), hard=hard)
+        if hard:
+            shares.mount(host, context, instance, wanted)
+        host.driver.reboot(context.elevated(), known_guest(instance, bdms, wanted), hard=hard)
+        shares.set_status(host, wanted, ShareStatus.ACTIVE)
     except Exception as error:
         _survive(host, context, instance, error, bdms)
     try:

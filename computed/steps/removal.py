@@ -9,7 +9,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import PowerState
-from computed.steps import network, volumes
+from computed.steps import network, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance, destroy
@@ -33,6 +33,7 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     with announced(host, context, instance, "delete", bdms=bdms), shared:
         with announced(host, context, instance, "shutdown", bdms=bdms):
             remove_guest(host, context, instance, bdms)
+            shares.release(host, context, instance)
             volumes.release(host, context, instance, bdms)
         advance(
             host,

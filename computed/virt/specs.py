@@ -43,6 +43,7 @@ class GuestSpec:
     injected_files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     admin_password: str | None = field(default=None, repr=False)
     power_on: bool = True
+    shares: tuple[Any, ...] = ()  # objects.ShareMapping, mounted on the host
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from computed.embedded.conductor.calls import ClassCall, ObjectCall, complete
 from computed.embedded.conductor.primitives import Envelope, envelope
 from computed.embedded.store import utc_now
 
+_MOVED = ("confirmed", "reverted", "error")
 _USAGE, _SHARE = "VolumeUsage", "ShareMapping"
 _COUNTERS = ("reads", "read_bytes", "writes", "write_bytes")
 _EPHEMERAL = frozenset({"access_type", "access_to", "access_key"})
@@ -69,9 +70,13 @@ def mappings_of_share(call: ClassCall, share_id: str) -> Envelope:
 
 
 def shares_to_reconcile(call: ClassCall, host: str) -> Envelope:
-    """ShareMappingList.get_by_host_for_reconcile: those of the instances of a host."""
-    uuids_here = [row["uuid"] for row in call.records.find("Instance", read_deleted="yes", host=host)]
-    return _shares(call.records.find(_SHARE, instance_uuid=uuids_here) if uuids_here else [])
+    """ShareMappingList.get_by_host_for_reconcile: those of the instances that are on a host, or that a
+    finished move brought there or took from there."""
+    known = {row["uuid"] for row in call.records.find("Instance", read_deleted="yes", host=host)}
+    for key in ("source_compute", "dest_compute"):
+        moves = call.records.find("Migration", status=_MOVED, **{key: host})
+        known |= {move["instance_uuid"] for move in moves}
+    return _shares(call.records.find(_SHARE, instance_uuid=known) if known else [])
 
 
 def _shares(rows: list[dict[str, object]]) -> Envelope:

@@ -13,6 +13,7 @@ from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
 from computed.operations.recover.unclaimed import interrupted_builds, is_perhaps_queued
 from computed.steps.lifecycle import listen
+from computed.steps.share_rules import drop_stale_rules
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -41,10 +42,18 @@ def init_host(host: ComputeHost, context: RequestContext) -> None:
     listen(host)
     try:
         _recover_all(host, context, list(instances))
+        _drop_stale_rules(host, context)
     finally:
         if instances:
             # A host without instances may not be known to the schedulers yet.
             host.scheduler.update_instance_info(context.elevated(), instances)
+
+
+def _drop_stale_rules(host: ComputeHost, context: RequestContext) -> None:
+    try:
+        drop_stale_rules(host, context.elevated())
+    except Exception:
+        LOG.exception("Stale rules of shares could not be looked for; the periodic task will")
 
 
 def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any]) -> None:

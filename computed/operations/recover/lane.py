@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors, objects
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
-from computed.steps import live_migration, power_sync
+from computed.steps import live_migration, power_sync, shares
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.power import power_state
@@ -141,7 +141,9 @@ def _resume(host: ComputeHost, context: RequestContext, instance: Any) -> int | 
     LOG.info("Instance %s ran when its host went down: it is started again", instance.uuid)
     try:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        host.driver.reboot(context, known_guest(instance, bdms), hard=True)
+        wanted = shares.settled(host, context, instance)
+        shares.mount(host, context, instance, wanted)
+        host.driver.reboot(context, known_guest(instance, bdms, wanted), hard=True)
         return power_state(host, instance)
     except Exception as error:
         LOG.exception("Instance %s could not be started again", instance.uuid)

@@ -21,6 +21,7 @@ from computed.virt.fake.nodes import Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
 from computed.virt.fake.rescue import FakeRescue
+from computed.virt.fake.shares import FakeShares
 from computed.virt.fake.signals import FakeSignals
 from computed.virt.fake.snapshots import FakeSnapshots
 from computed.virt.fake.store import FakeGuest, GuestStore
@@ -111,6 +112,7 @@ class FakeDriver(
     FakeRescue,
     FakeLiveMigration,
     FakeInterfaces,
+    FakeShares,
     FakeVolumes,
     FakeHost,
 ):
@@ -120,6 +122,7 @@ class FakeDriver(
         super().__init__(conf, variant)
         self._store = GuestStore(None)
         self._has_no_past = False
+        self._mounts = set()
         self._cached_images: set[str] = set()
 
     def init_host(self, host: str) -> None:

@@ -17,6 +17,7 @@ from computed.virt.port.migration import MigrationPort
 from computed.virt.port.pausing import PausePort
 from computed.virt.port.rescue import RescuePort
 from computed.virt.port.shared_storage import SharedStoragePort
+from computed.virt.port.shares import SharePort
 from computed.virt.port.signals import SignalPort
 from computed.virt.port.snapshots import SnapshotPort
 from computed.virt.port.volumes import VolumePort
@@ -29,6 +30,7 @@ class Driver(
     PausePort,
     MigrationPort,
     InterfacePort,
+    SharePort,
     ConsolePort,
     DiagnosticsPort,
     HostOrdersPort,
