@@ -35,12 +35,13 @@ def way(request: pytest.FixtureRequest, both: dict[str, Agent]) -> list[Agent]:
 def verbs(way: list[Agent], cloud: Cloud) -> Iterator[Verbs]:
     made = Verbs(cloud, cloud.boot(COUNT, "mixed", availability_zone=f"nova:{way[0].host}"))
     made.active(way[0].host)
-    for server, volume in zip(made.ids, cloud.volumes.create(COUNT), strict=True):
+    volumes = cloud.volumes.create(COUNT)
+    for server, volume in zip(made.ids, volumes, strict=True):
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.volumes.wait("in-use")
+    cloud.volumes.wait(volumes, "in-use")
     yield made
     cloud.delete(made.ids)
-    cloud.volumes.wait("available")
+    cloud.volumes.wait(volumes, "available")
     cloud.volumes.clear()
 
 

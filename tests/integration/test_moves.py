@@ -25,6 +25,7 @@ class Pair:
 
     agents: list[Agent]
     verbs: Verbs
+    volumes: list[str]
 
     @property
     def here(self) -> str:
@@ -44,10 +45,11 @@ def pair(agents: MakeAgents, cloud: Cloud, control_logs: LogWatch) -> Pair:
     ids = cloud.boot(COUNT, "move", availability_zone=f"nova:{made[0].host}")
     verbs = Verbs(cloud, ids)
     verbs.active(made[0].host)
-    for server, volume in zip(ids, cloud.volumes.create(COUNT), strict=True):
+    volumes = cloud.volumes.create(COUNT)
+    for server, volume in zip(ids, volumes, strict=True):
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.volumes.wait("in-use")
-    return Pair(made, verbs)
+    cloud.volumes.wait(volumes, "in-use")
+    return Pair(made, verbs, volumes)
 
 
 @pytest.fixture(autouse=True)
@@ -176,5 +178,6 @@ def _ended(verbs: Verbs, status: str) -> None:
 def test_delete_gives_everything_back(pair: Pair, cloud: Cloud, control_logs: LogWatch) -> None:
     ids, pair.verbs.ids = pair.verbs.ids, []
     cloud.delete(ids)
-    cloud.volumes.wait("available")
+    cloud.volumes.wait(pair.volumes, "available")
+    cloud.volumes.clear()
     assert control_logs.errors_about([*(agent.host for agent in pair.agents), *ids]) == []

@@ -43,11 +43,11 @@ def test_attach_and_detach(verbs: Verbs, cloud: Cloud, pytestconfig: pytest.Conf
     for _ in range(pytestconfig.getoption("rounds")):
         for server, volume in zip(verbs.ids, volumes, strict=True):
             made = cloud.demo.compute.create_volume_attachment(server, volume_id=volume, tag="data")
-            assert made.device == "/dev/vdb"
-        cloud.volumes.wait("in-use")
+            assert made.device == "/dev/sdb"
+        cloud.volumes.wait(volumes, "in-use")
         for server, volume in zip(verbs.ids, volumes, strict=True):
             cloud.demo.compute.delete_volume_attachment(server, volume)
-        cloud.volumes.wait("available")
+        cloud.volumes.wait(volumes, "available")
 
 
 def test_what_is_attached_survives_a_reboot_and_can_grow(verbs: Verbs, cloud: Cloud) -> None:
@@ -62,7 +62,7 @@ def test_what_is_attached_survives_a_reboot_and_can_grow(verbs: Verbs, cloud: Cl
     cloud.demo.block_storage.post(
         f"/volumes/{volume}/action", json={"os-extend": {"new_size": 2}}, microversion="3.42"
     )
-    cloud.volumes.wait("in-use")
+    cloud.volumes.wait([volume], "in-use")
     events = waiting.until("it grew", lambda: _action(cloud, one.ids[0], "extend_volume"), 60, 0.5)
     assert events == [("compute_extend_volume", "Success")]
     _detach(one, cloud, [volume])
@@ -92,12 +92,12 @@ def test_one_volume_of_two_servers(verbs: Verbs, cloud: Cloud) -> None:
     (volume,) = cloud.volumes.create(1, volume_type=provision.MULTIATTACH)
     for server in verbs.ids[:2]:
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.volumes.wait("in-use")
+    cloud.volumes.wait([volume], "in-use")
     waiting.until("both have it", lambda: _attachments(cloud, volume, 2), 30, 0.5)
     cloud.demo.compute.delete_volume_attachment(verbs.ids[0], volume)
     waiting.until("one has it", lambda: _attachments(cloud, volume, 1), 30, 0.5)
     cloud.demo.compute.delete_volume_attachment(verbs.ids[1], volume)
-    cloud.volumes.wait("available")
+    cloud.volumes.wait([volume], "available")
 
 
 @pytest.mark.parametrize("source", ["image", "volume", "snapshot"])
@@ -114,7 +114,7 @@ def test_boot_from_volume(source: str, verbs: Verbs, cloud: Cloud, agent: Agent)
     booted.active(agent.host)
     assert accounts.faults(cloud, [agent], list(cloud.servers())) == []
     if source == "image":
-        booted.act({"rebuild": {"imageRef": cloud.image_id}}, "2.93")
+        booted.act({"rebuild": {"imageRef": cloud.image_id}})
         booted.active()
         booted.shelve()
         booted.unshelve(agent.host)
@@ -130,7 +130,7 @@ def test_a_server_is_deleted_with_its_volume_attached(verbs: Verbs, cloud: Cloud
     one.active()
     volumes = _attached(one, cloud, 2)
     cloud.delete(one.ids)
-    cloud.volumes.wait("available")
+    cloud.volumes.wait(volumes, "available")
     _only(cloud, volumes)
 
 
@@ -142,14 +142,14 @@ def _attached(verbs: Verbs, cloud: Cloud, count: int) -> list[str]:
     volumes = cloud.volumes.create(count)
     for volume in volumes:
         cloud.demo.compute.create_volume_attachment(verbs.ids[0], volume_id=volume)
-    cloud.volumes.wait("in-use")
+    cloud.volumes.wait(volumes, "in-use")
     return volumes
 
 
 def _detach(verbs: Verbs, cloud: Cloud, volumes: list[str]) -> None:
     for volume in volumes:
         cloud.demo.compute.delete_volume_attachment(verbs.ids[0], volume)
-    cloud.volumes.wait("available")
+    cloud.volumes.wait(volumes, "available")
 
 
 def _snapshot(cloud: Cloud, volume: str) -> str:

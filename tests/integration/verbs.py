@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.integration.cloud import Cloud
 from tests.integration.plane import waiting
+from tests.integration.plane.provision import COMPUTE_MICROVERSION
 
 
 class Verbs:
@@ -37,7 +38,7 @@ class Verbs:
         assert {server.power_state for server in servers.values()} == {1}
         return servers
 
-    def act(self, body: dict[str, Any], microversion: str | None = None) -> None:
+    def act(self, body: dict[str, Any], microversion: str = COMPUTE_MICROVERSION) -> None:
         """One server action for each server, as it is written in the API reference."""
 
         def ask(server: str) -> None:
@@ -121,18 +122,13 @@ class Verbs:
         self.cloud.wait_status(self.ids, "SHELVED_OFFLOADED")
 
     def unshelve(self, host: str) -> None:
-        self.act({"unshelve": {"host": host}}, "2.91")
+        self.act({"unshelve": {"host": host}})
         self.active(host)
 
     def evacuate(self, host: str) -> None:
         """From hosts that the API has been told are down."""
-        self.cloud.each(self.ids, lambda server: self.act_on(server, {"evacuate": {"host": host}}))
+        self.act({"evacuate": {"host": host}})
         self.arrive(host)
-
-    def act_on(self, server: str, body: dict[str, Any], microversion: str | None = None) -> Any:
-        answer = self.admin.post(f"/servers/{server}/action", json=body, microversion=microversion)
-        assert answer.status_code in (200, 202), answer.text
-        return answer
 
     def last_migration(self, server: str) -> dict[str, Any]:
         listed = self.admin.get(f"/os-migrations?instance_uuid={server}").json()["migrations"]

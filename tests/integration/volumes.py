@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tests.integration.plane import waiting
@@ -20,15 +21,16 @@ class Volumes:
             self.api.wait_for_status(self.api.get_volume(volume), "available", interval=0.3, wait=60)
         return made
 
-    def wait(self, status: str, seconds: float = 60) -> None:
-        """Until every volume of the project has ``status``."""
+    def wait(self, ids: Collection[str], status: str, seconds: float = 60) -> None:
+        """Until all these volumes have ``status``."""
 
         def probe() -> None:
-            others = {v.id: v.status for v in self.api.volumes() if v.status != status}
+            found = {v.id: v.status for v in self.api.volumes()}
+            others = {key: found.get(key) for key in ids if found.get(key) != status}
             if others:
                 raise waiting.NotYet(others)
 
-        waiting.until(f"volumes {status}", probe, seconds, 0.5)
+        waiting.until(f"volumes {status}", probe, seconds, 0.3)
 
     def clear(self) -> None:
         """Delete those that nobody has attached, and wait until they are gone."""
