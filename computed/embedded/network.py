@@ -142,6 +142,10 @@ class BridgeNetwork(Answering):
             lambda port: {} if port.get("host") == host else {"profile": {"migrating_to": host}},
         )
 
+    def unmark_migrating(self, context: Any, instance: Any) -> None:
+        """Take that out again."""
+        self._update("unmark_migrating", instance, lambda port: {"profile": {}} if port.get("profile") else {})
+
     # Addresses
 
     def add_fixed_ip(self, context: Any, instance: Any, network_id: str) -> NetworkInfo:

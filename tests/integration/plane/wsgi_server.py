@@ -7,6 +7,8 @@ import importlib
 import os
 import signal
 import sys
+import time
+from typing import Any
 
 
 def main() -> None:
@@ -18,8 +20,16 @@ def main() -> None:
     application = importlib.import_module(module).application
     import waitress  # type: ignore
 
+    def told(environ: dict[str, Any], start_response: Any) -> Any:
+        """Log each request, which the services leave to their web server."""
+        about = [
+            environ.get(key, "-") for key in ("REQUEST_METHOD", "PATH_INFO", "HTTP_X_OPENSTACK_REQUEST_ID")
+        ]
+        print("REQUEST", f"{time.time():.3f}", *about, environ.get("HTTP_USER_AGENT", "-"), flush=True)
+        return application(environ, start_response)
+
     waitress.serve(
-        application,
+        told,
         host="127.0.0.1",
         port=int(port),
         threads=int(threads),
