@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from computed import errors
@@ -27,7 +26,6 @@ class RebuildHere(Attempt):
     """
 
     _has_guest = False
-    _connected: Sequence[Any] = ()
 
     def _steps(self) -> Any:
         self._read_parts()
@@ -40,8 +38,8 @@ class RebuildHere(Attempt):
         self._announce_start(self.order.orig_image_ref)
         network_info = network.cached(self.instance)
         self._remove_guest()
-        if not self._reimage():
-            self._reconnect()
+        self._reimage()
+        self._reconnect()
         first = FirstBoot(allocations, files, self.order.admin_password)
         with awaiting_plugs(self.host, self.instance) as plugging:
             self._spawning()
@@ -50,7 +48,6 @@ class RebuildHere(Attempt):
             plugging.expect_ports(network_info)
             self.host.driver.spawn(self.context, spec)
             plugging.wait()
-        volumes.complete(self.host, self.context, self.instance, self._connected)
         self._record_the_end()
         return network_info
 
@@ -62,22 +59,20 @@ class RebuildHere(Attempt):
             LOG.info("Instance %s has no guest to be powered off", self.instance.uuid)
         self.host.driver.destroy(self.context, doomed_guest(self.instance, self.bdms))
 
-    def _reimage(self) -> bool:
+    def _reimage(self) -> None:
         """Have the root volume overwritten with the new image, if that is asked for and there is one."""
         root = next((bdm for bdm in self.bdms if bdm.is_root), None)
-        if not (self.order.reimages_boot_volume and root is not None and root.is_volume):
-            return False
-        advance(self.host, self.instance, "rebuild_block_devices")
-        reimage.overwrite(self.host, self.context, self.instance, root, self.image)
-        self._reconnect()
-        return True
+        if self.order.reimages_boot_volume and root is not None and root.is_volume:
+            advance(self.host, self.instance, "rebuild_block_devices")
+            reimage.overwrite(self.host, self.context, self.instance, root, self.image)
 
     def _reconnect(self) -> None:
         """Bring the volumes' connections up to date; those that have none, as after a failure, get one."""
         host, context, instance = self.host, self.context, self.instance
-        self._connected = volumes.refresh(host, context, instance, self.bdms)
+        reserved = volumes.refresh(host, context, instance, self.bdms)
         # What is connected stays so when the rest fails: the volumes are the server's in any case.
-        volumes.prepare(host, context, instance, self._connected, UndoStack())
+        volumes.prepare(host, context, instance, reserved, UndoStack())
+        volumes.complete(host, context, instance, reserved)
 
     def _clear_away(self) -> None:
         """Nobody else would remove the guest of a server whose record has gone meanwhile."""
