@@ -36,26 +36,33 @@ class _About:
     """What a request is about: the words and the error for it, should it fail."""
 
     what: str
-    missing: Callable[[], Exception]
+    missing: Callable[[str], Exception]
     retries: int = 0
+
+
+def _not_found(text: str) -> Exception:
+    """For requests about several things: cinder's own words say which of them it does not have."""
+    return errors.NotFound(f"Cinder: {text}" if text else None)
 
 
 def _volume(volume_id: str, what: str, retries: int = 0) -> _About:
     return _About(
-        f"{what} volume {volume_id}", lambda: errors.VolumeNotFound(volume_id=volume_id), retries=retries
+        f"{what} volume {volume_id}", lambda text: errors.VolumeNotFound(volume_id=volume_id), retries=retries
     )
 
 
 def _attachment(attachment_id: str, what: str, retries: int = 0) -> _About:
     return _About(
         f"{what} attachment {attachment_id}",
-        lambda: errors.VolumeAttachmentNotFound(attachment_id=attachment_id),
+        lambda text: errors.VolumeAttachmentNotFound(attachment_id=attachment_id),
         retries=retries,
     )
 
 
 def _snapshot(snapshot_id: str, what: str) -> _About:
-    return _About(f"{what} snapshot {snapshot_id}", lambda: errors.SnapshotNotFound(snapshot_id=snapshot_id))
+    return _About(
+        f"{what} snapshot {snapshot_id}", lambda text: errors.SnapshotNotFound(snapshot_id=snapshot_id)
+    )
 
 
 class CinderVolumes:
@@ -116,7 +123,7 @@ class CinderVolumes:
             "imageRef": wanted.image_id,
             "snapshot_id": wanted.snapshot_id,
         }
-        about = _About("create a volume", lambda: errors.NotFound("Cinder has no image or snapshot for it."))
+        about = _About("create a volume", _not_found)
         answer = self._ask(context, "POST", "volumes", about, body={"volume": fields})
         return _volume_of(answer["volume"])
 
@@ -147,9 +154,10 @@ class CinderVolumes:
         self._ask(context, "POST", f"snapshots/{snapshot_id}/action", about, body=body)
 
     def reimage(self, context: Any, volume_id: str, image_id: str, *, is_reserved: bool) -> None:
-        """Begin to overwrite a volume with an image."""
-        info = {"image_id": image_id, "reimage_reserved": is_reserved}
-        self._volume_action(context, volume_id, "os-reimage", info, version=_REIMAGE)
+        """Begin to overwrite a volume with an image. Raises NotFound when one of them is not there."""
+        info = {"os-reimage": {"image_id": image_id, "reimage_reserved": is_reserved}}
+        about = _About(f"overwrite volume {volume_id}", _not_found)
+        self._ask(context, "POST", f"volumes/{volume_id}/action", about, body=info, version=_REIMAGE)
 
     def encryption(self, context: Any, volume_id: str) -> Json:
         """How the volume is encrypted."""
@@ -221,7 +229,7 @@ class CinderVolumes:
 
     def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
         """Every attachment that cinder has for an instance."""
-        about = _About("list attachments", lambda: errors.CinderConnectionFailed(reason="HTTP 404"))
+        about = _About("list attachments", _not_found)
         answer = self._ask(
             context, "GET", f"attachments?instance_id={instance_uuid}", about, version=_ATTACHMENTS
         )
@@ -351,7 +359,7 @@ def _decoded(response: Any, about: _About, version: str) -> Json:
     if status == 406:
         raise errors.CinderAPIVersionNotAvailable(version=version)
     if status == 404:
-        raise about.missing()
+        raise about.missing(text)
     if status in (401, 403):
         raise errors.Forbidden(f"Cinder does not allow to {about.what}: {text}")
     if status == 413:

@@ -14,7 +14,7 @@ from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
 from computed.steps.records import advance, set_error
-from computed.steps.volume_refresh import reconcile
+from computed.steps.volume_refresh import reconcile, refresh_if_possible
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -41,6 +41,8 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     reconcile(host, context, instance, bdms)
+    if hard:
+        refresh_if_possible(host, context, instance, bdms)
     wanted = shares.settled(host, context, instance)
     before = power_state(host, instance)
     # Who is notified of the start hears of a state that no save of ours brings (contract transcripts).

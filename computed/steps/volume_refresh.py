@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
-from computed.steps.volumes import connect, refresh, save, volume_bdms
+from computed.steps.volumes import connect, connection_of, refresh, save, volume_bdms
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -15,18 +15,35 @@ LOG = logging.getLogger(__name__)
 
 
 def refresh_if_possible(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
-    """As `refresh`, connecting what is only reserved; without the service what is remembered has to do."""
+    """As `refresh`, finishing what was begun: what is only reserved, and what a killed agent has left
+    half-attached, is connected. Without the service what is remembered has to do.
+    """
     try:
+        _finish_attachments(host, context, instance, bdms)
         for bdm in refresh(host, context, instance, bdms):
-            connect(host, context, instance, bdm)
-            save(host, bdm)
-            host.volumes.attachment_complete(context, bdm.attachment_id)
+            _connect(host, context, instance, bdm)
     except errors.NovaException as error:
         LOG.warning("Instance %s uses its volumes as they were: %s", instance.uuid, error)
 
 
+def _connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    connect(host, context, instance, bdm)
+    save(host, bdm)
+    host.volumes.attachment_complete(context, bdm.attachment_id)
+
+
+def _finish_attachments(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
+    """The verb that holds the instance's lock is ours: whoever connected these volumes is no more."""
+    for bdm in volume_bdms(bdms):
+        if bdm.attachment_id is None or connection_of(bdm):
+            continue
+        if host.volumes.attachment_get(context, bdm.attachment_id).connection_info:
+            LOG.info("The attachment of volume %s is finished", bdm.volume_id)
+            _connect(host, context, instance, bdm)
+
+
 def reconcile(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
-    """Before a reboot: mappings and attachments that have no counterpart go, the others are refreshed.
+    """Before a reboot: mappings and attachments that have no counterpart go.
 
     A mapping goes from `bdms` and from the records only when the service itself says that it has no such
     attachment; an attachment goes only when no mapping is about its volume (one that is being made has a
@@ -42,7 +59,6 @@ def reconcile(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None
     for attachment in found:
         if attachment.volume_id not in volume_ids:
             _drop_attachment(host, context, instance, attachment)
-    refresh_if_possible(host, context, instance, bdms)
 
 
 def _drop_stale_mappings(

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,36 @@ def test_live_migration(make_pair: Callable[..., Cloud]) -> None:
     assert counts.conductor_calls <= 16, counts.conductor
     assert network.requests - asked <= 10, network.by_method
     assert counts.placement_requests <= 1, counts.placement
+
+
+def test_attach_and_detach_a_volume(crowded: Cloud) -> None:
+    (uuid,) = crowded.boot(1, name="counted")
+    volumes = crowded.embedded.volumes
+    volume_id = volumes.add()
+    bdm = crowded.rpc.call(
+        "reserve_block_device_name",
+        instance=crowded.instance(uuid),
+        volume_id=volume_id,
+        multiattach=False,
+        **dict.fromkeys(("device", "disk_bus", "device_type", "tag")),
+    )
+    bdm.attachment_id = volumes.attachment_create(user_context(), volume_id, uuid).id
+    with crowded.counting() as counts:
+        act_and_cast(crowded, uuid, "attach_volume", bdm=bdm)
+        crowded.wait(lambda: volumes.row(volume_id)["status"] == "in-use", "the volume to be attached")
+    assert counts.conductor_calls <= 4, counts.conductor
+    assert counts.placement_requests == 0
+    volumes.begin_detaching(user_context(), volume_id)
+    with crowded.counting() as counts:
+        act_and_cast(crowded, uuid, "detach_volume", volume_id=volume_id, attachment_id=None)
+        crowded.wait(lambda: volumes.row(volume_id)["status"] == "available", "the volume to be free")
+    assert counts.conductor_calls <= 5, counts.conductor
+    crowded.delete(uuid)
+
+
+def act_and_cast(cloud: Cloud, uuid: str, method: str, **arguments: Any) -> None:
+    """Write down the action that an attachment belongs to, as the API does, and send the verb."""
+    context = user_context()
+    with cloud.embedded.store.transaction() as records:
+        actions.action_start(ClassCall(context, records), uuid, method)
+    cloud.rpc.cast(method, context=context, instance=cloud.instance(uuid), **arguments)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from computed import errors
-from tests.functional.verbs.test_volumes import attach, mapping
+from tests.functional.verbs.test_volumes import attach, is_attached, mapping, order, send
 
 ROOT_OF_IMAGE = {
     "source_type": "image",
@@ -273,3 +273,19 @@ def test_a_connection_that_has_changed_is_learnt(bench, monkeypatch):
     after = mapping(bench, server, volume_id).connection_info
     assert '"portal": "new"' in after and after != before
     assert counts.conductor.count("BlockDeviceMapping.save") == 1
+
+
+def test_an_attachment_that_a_killed_agent_has_begun_is_finished(bench):
+    server = bench.boot()
+    volume_id, queued = bench.volumes.add(multiattach=False), bench.volumes.add()
+    for wanted in (volume_id, queued):
+        bdm = order(bench, server, wanted)
+        if wanted == volume_id:
+            connector = bench.driver.volume_connector(server)
+            bench.volumes.attachment_update(bench.context, bdm.attachment_id, connector, bdm.device_name)
+    reboot(bench, server)
+    is_attached(bench, server, volume_id)
+    assert bench.volumes.row(queued)["status"] == "reserved"
+    assert bench.driver.volumes_of(server.uuid) == {volume_id: "/dev/sdb"}
+    send(bench, server, mapping(bench, server, queued))
+    is_attached(bench, server, queued, "/dev/sdc")

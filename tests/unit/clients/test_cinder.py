@@ -22,20 +22,24 @@ VOLUME = {
     "migration_status": None,
     "volume_image_metadata": {"min_ram": "0"},
 }
-# The shape is that of cinder 27's GET /v3/attachments/ID (microversion 3.44).
+# Recorded from a real cinder (PUT /v3/attachments/ID, 3.44), ids shortened and a password added.
 ATTACHMENT = {
     "id": "a",
-    "status": "attaching",
+    "status": "reserved",
     "instance": "i",
     "volume_id": "v",
-    "attached_at": "now",
+    "attached_at": "",
     "detached_at": "",
-    "attach_mode": "rw",
+    "attach_mode": "null",
     "connection_info": {
-        "driver_volume_type": "iscsi",
-        "attachment_id": "a",
         "volume_id": "v",
-        "target_lun": 1,
+        "access_mode": "rw",
+        "qos_specs": None,
+        "encrypted": False,
+        "cacheable": False,
+        "driver_volume_type": "fake",
+        "attachment_id": "a",
+        "enforce_multipath": False,
         "auth_password": "secret",
     },
 }
@@ -88,11 +92,19 @@ def test_attachments_become_what_nova_keeps():
     service = Cinder((200, {"attachment": ATTACHMENT}))
     attachment = service.client().attachment_update(None, "a", {"host": "h"}, "/dev/vdb")
     assert attachment.connection_info == {
-        "driver_volume_type": "iscsi",
-        "data": {"volume_id": "v", "target_lun": 1, "auth_password": "secret"},
-        "status": "attaching",
+        "driver_volume_type": "fake",
+        "data": {
+            "volume_id": "v",
+            "access_mode": "rw",
+            "qos_specs": None,
+            "encrypted": False,
+            "cacheable": False,
+            "enforce_multipath": False,
+            "auth_password": "secret",
+        },
+        "status": "reserved",
         "instance": "i",
-        "attached_at": "now",
+        "attached_at": "",
         "detached_at": "",
         "volume_id": "v",
     }
@@ -102,8 +114,7 @@ def test_attachments_become_what_nova_keeps():
 
 
 def test_a_reservation_has_no_connection():
-    answer = {key: value for key, value in ATTACHMENT.items() if key != "connection_info"}
-    service = Cinder((200, {"attachment": answer}))
+    service = Cinder((200, {"attachment": {**ATTACHMENT, "connection_info": {}}}))
     assert service.client().attachment_create(None, "v", "i").connection_info == {}
     body = {"attachment": {"volume_uuid": "v", "instance_uuid": "i", "connector": None}}
     assert service.asked == [("POST", "/attachments", body, "volume 3.44")]
@@ -233,3 +244,8 @@ def test_what_is_missing_is_named_by_its_kind():
     with pytest.raises(errors.SnapshotNotFound):
         Cinder((404, None)).client().get_snapshot(None, "s")
     Cinder((404, None)).client().attachment_delete(None, "a")
+    fault = {"itemNotFound": {"code": 404, "message": "Image i could not be found."}}
+    with pytest.raises(errors.NotFound, match="Image i"):
+        Cinder((404, fault)).client().reimage(None, "v", "i", is_reserved=True)
+    with pytest.raises(errors.NotFound, match="Image i"):
+        Cinder((404, fault)).client().create(None, NewVolume(1))
