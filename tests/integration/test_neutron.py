@@ -191,3 +191,102 @@ def test_refusals_have_the_classes_that_nova_knows(
     with pytest.raises(error):
         network.allocate(context, instance, host="here", requested=asked, security_groups=groups)
     assert ports_of(cloud, instance) == []
+
+
+def bindings_of(cloud: Cloud, port_id: str) -> dict[str, str]:
+    """Host → status of every binding of a port."""
+    answer = cloud.admin.network.get(f"/ports/{port_id}/bindings")
+    return {found["host"]: found["status"] for found in answer.json()["bindings"]}
+
+
+def test_a_port_moves_by_way_of_a_second_binding(
+    network: NeutronNetwork,
+    cloud: Cloud,
+    context: RequestContext,
+    instance: Instance,
+    hosts: tuple[Agent, Agent],
+) -> None:
+    here, there = (agent.host for agent in hosts)
+    asked = wanting({"network_id": cloud.network_id})
+    made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
+    [vif] = instance.info_cache.network_info = made
+    assert network.supports_multiple_bindings(context) is True
+    network.mark_migrating(context, instance, host=there)
+    assert cloud.admin.network.get_port(vif["id"]).binding_profile == {"migrating_to": there}
+    for _ in range(2):
+        found = network.create_bindings(context, instance, host=there)
+        assert (found[vif["id"]]["host"], found[vif["id"]]["status"]) == (there, "INACTIVE")
+    assert bindings_of(cloud, vif["id"]) == {here: "ACTIVE", there: "INACTIVE"}
+
+    before = count(network)
+    for _ in range(2):
+        network.activate_bindings(context, instance, host=there)
+    assert bindings_of(cloud, vif["id"]) == {here: "INACTIVE", there: "ACTIVE"}
+    for _ in range(2):
+        network.delete_bindings(context, instance, host=here)
+    assert bindings_of(cloud, vif["id"]) == {there: "ACTIVE"}
+    assert count(network) - before == 4
+    [now] = network.bind_to_host(context, instance, host=there)
+    assert (now["id"], now["type"], now["profile"]) == (vif["id"], vif["type"], {})
+    assert count(network) - before == 9
+    assert network.requests["PUT ports"] == 1 + 1 + 2, "bound, marked, activated twice, and nothing more"
+    network.activate_bindings(context, instance, host="nobody-lives-here")
+    network.deallocate(context, instance)
+    network.delete_bindings(context, instance, host=there)
+    network.activate_bindings(context, instance, host=there)
+
+
+def test_a_move_that_does_not_happen_leaves_the_port_as_it_was(
+    network: NeutronNetwork,
+    cloud: Cloud,
+    context: RequestContext,
+    instance: Instance,
+    hosts: tuple[Agent, Agent],
+) -> None:
+    here, there = (agent.host for agent in hosts)
+    asked = wanting({"network_id": cloud.network_id})
+    made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
+    [vif] = instance.info_cache.network_info = made
+    network.mark_migrating(context, instance, host=there)
+    with pytest.raises(errors.PortBindingFailed):
+        network.create_bindings(context, instance, host="nobody-lives-here")
+    network.create_bindings(context, instance, host=there)
+    network.unmark_migrating(context, instance)
+    network.delete_bindings(context, instance, host=there)
+    assert bindings_of(cloud, vif["id"]) == {here: "ACTIVE"}
+    assert cloud.admin.network.get_port(vif["id"]).binding_profile == {}
+    network.deallocate(context, instance)
+
+
+def test_single_ports_and_addresses_come_and_go(
+    network: NeutronNetwork,
+    cloud: Cloud,
+    context: RequestContext,
+    instance: Instance,
+    hosts: tuple[Agent, Agent],
+    given: Any,
+) -> None:
+    here = hosts[0].host
+    for asked in (wanting({"network_id": cloud.network_id}), wanting({"port_id": given.id})):
+        made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
+        instance.info_cache.network_info = NetworkInfo([*instance.info_cache.network_info, *made])
+    first = instance.info_cache.network_info[0]
+    with pytest.raises(errors.NetworkNotFoundForInstance):
+        network.add_fixed_ip(context, instance, str(uuid.uuid4()))
+    now = network.add_fixed_ip(context, instance, cloud.network_id)
+    [(port_id, address)] = [
+        (vif["id"], ip["address"])
+        for vif, was in zip(now, instance.info_cache.network_info, strict=True)
+        for ip in vif.fixed_ips()
+        if ip["address"] not in {known["address"] for known in was.fixed_ips()}
+    ]
+    assert port_id in ports_of(cloud, instance)
+    now = network.remove_fixed_ip(context, instance, address)
+    assert [vif.fixed_ips() for vif in now] == [vif.fixed_ips() for vif in instance.info_cache.network_info]
+    with pytest.raises(errors.FixedIpNotFoundForInstance):
+        network.remove_fixed_ip(context, instance, address)
+    for _ in range(2):
+        assert network.detach_port(context, instance, first["id"]) == {}
+        assert network.detach_port(context, instance, given.id) == {}
+    assert ports_of(cloud, instance) == []
+    assert binding(cloud, given.id) == ("", "", "")
