@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import MigrationStatus, PowerState, VmState
-from computed.steps import resizing
+from computed.steps import resizing, shares
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest
@@ -63,6 +63,7 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
     is_elsewhere = migration.dest_compute != host.name
     with announced(host, context, instance, "resize_confirm"):
         host.driver.confirm_migration(context, doomed_guest(instance, ()), migration)
+        shares.leave(host, context, instance, migration)
         resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)
         if is_elsewhere:
             host.tracker.release(instance)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from oslo_utils import timeutils
 
 from computed import errors, objects
+from computed.lib.undo import UndoStack, undo_on_error
 from computed.states import MigrationStatus, VmState
-from computed.steps import network, resizing, volumes
+from computed.steps import network, resizing, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, image_meta_of, known_guest
@@ -22,6 +23,7 @@ from computed.steps.records import advance
 if TYPE_CHECKING:
     from computed.context import RequestContext
     from computed.steps.host import ComputeHost
+    from computed.virt.specs import GuestSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -91,7 +93,8 @@ class _Finish:
             self._bind(request_spec)
             with announced(host, context, instance, "resize_finish", bdms=bdms):
                 resizing.connect_volumes(host, context, instance, bdms)
-                self._start(disk_info, image, bdms, plugging)
+                with undo_on_error() as undo:
+                    self._start(disk_info, image, known_guest(instance, bdms, self._shares(undo)), plugging)
                 volumes.complete(host, context, instance, bdms)
                 self._record()
 
@@ -107,9 +110,16 @@ class _Finish:
             )
             network.remember(self.instance, network_info)
 
-    def _start(self, disk_info: str | None, image: Mapping[str, Any], bdms: Any, plugging: Plugging) -> None:
+    def _shares(self, undo: UndoStack) -> list[Any]:
+        """The file shares, mounted here; on the same host they still are."""
+        if self.migration.source_compute == self.migration.dest_compute:
+            return shares.of(self.host, self.context, self.instance)
+        return shares.move_here(self.host, self.context, self.instance, undo)
+
+    def _start(
+        self, disk_info: str | None, image: Mapping[str, Any], guest: GuestSpec, plugging: Plugging
+    ) -> None:
         host, context, instance = self.host, self.context, self.instance
-        guest = known_guest(instance, bdms)
         spec = replace(
             guest,
             image_meta=image_meta_of(image) if image else guest.image_meta,

@@ -10,7 +10,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import MigrationStatus, TaskState, VmState
-from computed.steps import network, resizing, volumes
+from computed.steps import network, resizing, shares, volumes
 from computed.steps.announce import announce_exists, announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, known_guest
@@ -40,6 +40,7 @@ def revert_resize(
         is_same_host = migration.source_compute == host.name
         keeps = is_same_host or host.driver.keeps_disks_of(instance, migration)
         host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=not keeps)
+        shares.leave(host, context, instance, migration)
         volumes.park(host, context, instance, bdms)
         instance.revert_migration_context()
         advance(host, instance, "revert")
@@ -124,7 +125,9 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, r
         with awaiting_plugs(host, instance) as plugging:
             _bind(host, context, instance, migration, request_spec)
             resizing.connect_volumes(host, context, instance, bdms)
-            spec = replace(known_guest(instance, bdms), power_on=not was_stopped)
+            spec = replace(
+                known_guest(instance, bdms, shares.of(host, context, instance)), power_on=not was_stopped
+            )
             plugging.expect_ports(spec.network_info)
             host.driver.finish_revert_migration(context, spec, migration)
             plugging.wait()

@@ -15,6 +15,7 @@ from computed.lib.undo import UndoStack
 from computed.states import Action, MigrationType
 from computed.steps import shares
 from tests.functional.cloud import Cloud
+from tests.functional.conductor_role import ConductorRole
 from tests.functional.control_plane import ControlPlane
 from tests.functional.notices import TOLD, Notices
 from tests.functional.verbs.test_interfaces import cast
@@ -311,6 +312,42 @@ def test_a_move_within_the_host_leaves_nothing(cloud: Cloud, off: str) -> None:
     moved = plane.make_migration(off, MigrationType.RESIZE, status="finished", dest_compute=cloud.host.name)
     shares.leave(cloud.host, user_context(), plane.instance(off, user_context()), plane.migration(moved))
     assert cloud.embedded.shares.allowed(share_id) == [NFS_HERE]
+
+
+@pytest.fixture
+def two(make_pair: Callable[..., Cloud]) -> tuple[Cloud, str, str]:
+    """(two hosts, a server on the first that runs with a share, the share)."""
+    pair = make_pair(HERE, second={"my_shared_fs_storage_ip": "192.0.2.10"})
+    (uuid,) = pair.boot(host=pair.host.name)
+    pair.verb(uuid, "stop")
+    share_id = pair.embedded.shares.add()
+    allow(pair, uuid, share_id)
+    pair.verb(uuid, "start")
+    return pair, uuid, share_id
+
+
+@pytest.mark.parametrize(("verb", "rule", "host"), [("confirm", "ip 192.0.2.10", 1), ("revert", NFS_HERE, 0)])
+def test_a_resize_takes_the_share_along(two: tuple[Cloud, str, str], verb: str, rule: str, host: int) -> None:
+    pair, uuid, share_id = two
+    role = ConductorRole(pair)
+    role.resize(uuid, "m1.micro", to="second")
+    assert sorted(pair.embedded.shares.allowed(share_id)) == ["ip 192.0.2.10", NFS_HERE]
+    assert pair.agents["second"].host.driver._mounts == {(share_id, uuid)}
+    getattr(role, verb)(uuid)
+    pair.settle()
+    assert pair.row(uuid)["vm_state"] == "active"
+    assert pair.embedded.shares.allowed(share_id) == [rule]
+    mounts = [bool(pair.agents[name].host.driver._mounts) for name in (pair.host.name, "second")]
+    assert mounts == [host == 0, host == 1]
+
+
+def test_a_resize_that_fails_on_the_new_host_unmounts_there(two: tuple[Cloud, str, str]) -> None:
+    pair, uuid, _ = two
+    second = pair.agents["second"]
+    second.conf.set_override("fail", ["finish_migration:*"], group="fake")
+    ConductorRole(pair).resize(uuid, "m1.micro", to="second")
+    assert pair.row(uuid)["vm_state"] == "error"
+    assert second.host.driver._mounts == set()
 
 
 # Stale rules
