@@ -7,13 +7,14 @@ oslo.config would already import what has to be patched.
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
+from computed.lib import offload
 from computed.lib.argv import option_values
 
 EVENTLET: Final = "eventlet"
@@ -65,11 +66,27 @@ def patch(backend: str) -> None:
         import eventlet
 
         eventlet.monkey_patch()
+        offload.use(_NativeThreads())
     else:
         sys.meta_path.insert(0, _NoEventlet())
     from oslo_service import backend as oslo_backend
 
     oslo_backend.init_backend(oslo_backend.BackendType(backend))
+
+
+class _NativeThreads:
+    """Takes blocking calls off the hub of green threads."""
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        from eventlet import tpool
+
+        return tpool.execute(function, *args, **kwargs)
+
+    def start_thread(self, function: Callable[[], None], name: str) -> None:
+        from eventlet import patcher
+
+        threading = patcher.original("threading")
+        threading.Thread(target=function, name=name, daemon=True).start()
 
 
 class _NoEventlet(MetaPathFinder):

@@ -1,0 +1,49 @@
+"""Messages from threads of the interpreter to threads of our own kind, green or not."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_WAKE = b"\0"
+
+
+class Mailbox(Generic[T]):
+    """A queue whose sender never waits, and whose receiver waits on a socket: a queue of the standard
+    library is green where it was patched, and must then not be touched by another thread."""
+
+    def __init__(self) -> None:
+        self._letters: deque[T] = deque()
+        self._receiving, self._sending = socket.socketpair()
+        self._sending.setblocking(False)
+        self._is_closed = False
+
+    def post(self, letter: T) -> None:
+        """Leave a message; from any thread. After `close` it is lost."""
+        self._letters.append(letter)
+        self._wake()
+
+    def take(self) -> T | None:
+        """Wait for the next message; None when the box is closed and empty. For one thread at a time."""
+        while True:
+            try:
+                return self._letters.popleft()
+            except IndexError:
+                if self._is_closed:
+                    return None
+                self._receiving.recv(4096)
+
+    def close(self) -> None:
+        """Let `take` end once it has given out what is here."""
+        self._is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._sending.send(_WAKE)
+        except BlockingIOError:
+            # It is full of wake-ups already.
+            pass
