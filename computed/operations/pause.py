@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
-from computed.states import VmState
+from computed.states import TaskState, VmState
 from computed.steps import shares
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
-from computed.steps.records import advance
+from computed.steps.records import advance, require
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 _BEFORE_SUSPEND: Final = "old_vm_state"
 """The key of the system metadata that stock writes too: a suspended instance may be resumed by either."""
 
+# Each of these asks first whether it is still wanted: a cast that comes twice, or late, must not touch a guest
+# that has gone on since.
+
 
 def pause_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
     """Halt the guest; it stays in the host's memory."""
+    require(instance, (TaskState.PAUSING,))
     with announced(host, context.elevated(), instance, "pause"):
         host.driver.pause(instance)
         advance(host, instance, "pause", power_state=power_state(host, instance))
@@ -30,6 +34,7 @@ def pause_instance(host: ComputeHost, context: RequestContext, *, instance: Any)
 
 def unpause_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
     """Let a paused guest go on."""
+    require(instance, (TaskState.UNPAUSING,))
     with announced(host, context.elevated(), instance, "unpause"):
         host.driver.unpause(instance)
         advance(host, instance, "unpause", power_state=power_state(host, instance))
@@ -40,6 +45,7 @@ def suspend_instance(host: ComputeHost, context: RequestContext, *, instance: An
 
     A driver that fails leaves the server in ERROR, unless it says that nothing has happened.
     """
+    require(instance, (TaskState.SUSPENDING,))
     instance.load("system_metadata")
     before = instance.vm_state
     with announced(host, context.elevated(), instance, "suspend"):
@@ -54,6 +60,7 @@ def resume_instance(host: ComputeHost, context: RequestContext, *, instance: Any
 
     A driver that fails leaves the server in ERROR, unless it says that nothing has happened.
     """
+    require(instance, (TaskState.RESUMING,))
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     with announced(host, context.elevated(), instance, "resume", bdms=bdms):

@@ -9,14 +9,14 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.lib.passwords import new_password
-from computed.states import VmState
+from computed.states import TaskState, VmState
 from computed.steps import network, shares
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
 from computed.steps.faults import fault_message
 from computed.steps.guest import PARTS, image_meta_of, known_guest
 from computed.steps.power import power_off, power_state
-from computed.steps.records import advance, set_error
+from computed.steps.records import advance, require, set_error
 from computed.virt.specs import RescueSpec
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def rescue_instance(
     this host cannot rescue, changes nothing; from the power-off on a failure leaves the server in ERROR.
     Raises InstanceNotRescuable and the errors of the image service.
     """
+    require(instance, (TaskState.RESCUING,))
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     image_meta = _rescue_image(host, context.elevated(), instance, rescue_image_ref)
@@ -69,6 +70,7 @@ def rescue_instance(
 
 def unrescue_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:
     """Boot a rescued server from its own disks again; a driver that fails leaves it in ERROR."""
+    require(instance, (TaskState.UNRESCUING,))
     instance.load(*PARTS)
     told: dict[str, Any] = {"network_info": network.cached(instance)}
     announce(host, context, instance, "unrescue", "start", **told)

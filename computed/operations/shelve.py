@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from computed import errors, objects
 from computed.states import DELETING_STATES, PowerState, VmState
 from computed.steps import images, power, shelf_marks, shelving
-from computed.steps.announce import announce_existence, announced
+from computed.steps.announce import announce_exists, announced
 from computed.steps.guest import PARTS
 from computed.steps.records import advance, require
 
@@ -39,7 +39,7 @@ def shelve_instance(
     bdms = None
     if is_offloaded:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-    announce_existence(host, context, instance, current_period=True, bdms=bdms)
+    announce_exists(host, context, instance, bdms=bdms)
     with announced(host, context, instance, "shelve", bdms=bdms):
         _shelve(host, context, instance, image_id, clean_shutdown=clean_shutdown, is_offloaded=is_offloaded)
     if is_offloaded:

@@ -34,14 +34,6 @@ def announce_exists(host: ComputeHost, context: Any, instance: Any, **details: A
         LOG.warning("Instance %s: exists was not notified: %s", instance.uuid, error)
 
 
-def announce_existence(host: ComputeHost, context: Any, instance: Any, **details: Any) -> None:
-    """Send the notification that the instance exists; `details` as Notifier.exists takes them."""
-    try:
-        host.notifier.exists(context, instance, **details)
-    except Exception as error:
-        LOG.warning("Instance %s: its existence was not notified: %s", instance.uuid, error)
-
-
 @contextmanager
 def announced(host: ComputeHost, context: Any, instance: Any, action: str, **details: Any) -> Iterator[None]:
     """Notify `action`.start before the block and `action`.end after it, unless it raised."""

@@ -125,6 +125,22 @@ def test_the_second_of_two_equal_casts_changes_nothing(bench, server, verb):
     ]
 
 
+@pytest.mark.parametrize(
+    ("verb", "back"), [(PAUSE, UNPAUSE), (SUSPEND, RESUME)], ids=["pause", "suspend"]
+)
+def test_a_cast_that_comes_late_leaves_the_guest_alone(bench, server, verb, back):
+    """The server has been halted and has gone on since."""
+    late = bench.set_task(server.uuid, verb.task)
+    bench.verb(verb.method, server.uuid, verb.task)
+    bench.verb(back.method, server.uuid, back.task)
+    bench.begin_action(server.uuid, verb.name)
+    bench.cast(verb.method, instance=late)
+    bench.settle()
+    assert shown(bench, server) == ("active", None, ON)
+    assert guest(bench, server) == ON
+    assert bench.events(server.uuid)[-1] == (f"compute_{verb.method}", "Error")
+
+
 @each_verb
 def test_cast_after_the_delete(bench, server, verb):
     bring(bench, server, verb)

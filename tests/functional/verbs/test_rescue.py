@@ -253,6 +253,7 @@ def test_the_same_rescue_twice(bench, server):
         bench.settle()
     assert shown(bench, server) == ("rescued", None, ON)
     assert guest(bench, server).rescue is not None
+    assert guest(bench, server).boots == 2
     unrescue(bench, server)
     assert shown(bench, server) == ("active", None, ON)
 
@@ -265,6 +266,7 @@ def test_the_same_unrescue_twice(bench, server):
         bench.cast("unrescue_instance", instance=instance)
         bench.settle()
     assert shown(bench, server) == ("active", None, ON)
+    assert guest(bench, server).boots == 3
 
 
 def test_after_the_delete(bench, server):
