@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _BEFORE_SUSPEND: Final = "old_vm_state"
 """The key of the system metadata that stock writes too: a suspended instance may be resumed by either."""
 
-# Each of these asks first whether it is still wanted: a cast that comes twice, or late, must not touch a guest
-# that has gone on since.
+# Each of these asks first whether it is still wanted: a cast that comes twice, or late, must not touch a
+# guest that has gone on since.
 
 
 def pause_instance(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:

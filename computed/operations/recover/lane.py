@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from oslo_utils import timeutils
+
 from computed import errors, objects
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
-from computed.steps import live_migration, power_sync, shares
+from computed.steps import live_migration, power_sync, shares, shelf_marks
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.power import power_state
@@ -171,6 +173,33 @@ def _settle(host: ComputeHost, context: RequestContext, instance: Any, guest: in
     _clear(host, context, instance, guest)
 
 
+def _settle_rescue(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    try:
+        is_rescued = host.driver.is_rescued(instance)
+    except NotImplementedError:
+        fail(host, context, instance, "its rescue, or the end of it, was interrupted", guest)
+        return
+    before = VmState.ACTIVE if instance.vm_state == VmState.RESCUED else VmState(instance.vm_state)
+    instance.vm_state = VmState.RESCUED if is_rescued else settled(before, _as_power_state(guest))
+    _clear(host, context, instance, guest)
+
+
+def _finish_unshelve(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    image_id = shelf_marks.unmark(instance)
+    instance.vm_state = VmState.ACTIVE
+    instance.launched_at = timeutils.utcnow(with_timezone=True)
+    _clear(host, context, instance, guest)
+    shelf_marks.remove_image(host, context, image_id)
+
+
+def _offload(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    was, instance.task_state = instance.task_state, TaskState.SHELVING_OFFLOADING
+    save(host, instance, expected=[was])
+    host.own_calls(
+        "shelve_offload_instance", context, instance=instance, clean_shutdown=False, accel_uuids=[]
+    )
+
+
 def fail(
     host: ComputeHost, context: RequestContext, instance: Any, why: str, guest: int | None = None
 ) -> None:
@@ -198,6 +227,10 @@ def _start(host: ComputeHost, context: RequestContext, instance: Any, guest: int
     host.own_calls("start_instance", context, instance=instance)
 
 
+def _restore(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    host.own_calls("restore_instance", context, instance=instance)
+
+
 def _reboot_softly(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
     _reboot(host, context, instance, "SOFT")
 
@@ -222,7 +255,11 @@ _REMEDIES: Final[Mapping[Remedy, _Apply]] = {
     Remedy.DELETE: _delete,
     Remedy.STOP: _stop,
     Remedy.START: _start,
+    Remedy.RESTORE: _restore,
     Remedy.REBOOT_SOFT: _reboot_softly,
     Remedy.REBOOT_HARD: _reboot_hard,
+    Remedy.RESCUE: _settle_rescue,
+    Remedy.FINISH_UNSHELVE: _finish_unshelve,
+    Remedy.OFFLOAD: _offload,
     Remedy.END_MIGRATION: _end_migration,
 }

@@ -28,8 +28,12 @@ class Remedy(StrEnum):
     DELETE = "finish the deletion"
     STOP = "stop it again"
     START = "start it again"
+    RESTORE = "restore it again"
     REBOOT_SOFT = "reboot it softly again"
     REBOOT_HARD = "reboot it hard"
+    RESCUE = "call it rescued if its guest is, else what its guest is"
+    FINISH_UNSHELVE = "call it active, and forget its image"
+    OFFLOAD = "take it off this host"
     END_MIGRATION = "end its live migration, and forget the task"
 
 
@@ -68,6 +72,7 @@ _IMAGING: Final = (
     TaskState.IMAGE_UPLOADING,
     TaskState.IMAGE_BACKUP,
 )
+_SHELVED: Final = (VmState.SHELVED, VmState.SHELVED_OFFLOADED)
 _SHELVING: Final = (
     TaskState.SHELVING,
     TaskState.SHELVING_IMAGE_PENDING_UPLOAD,
@@ -87,10 +92,31 @@ ROWS: Final = (
     Row((), Remedy.DELETE, "it is deleted in all but its record", vm_states=(VmState.DELETED,)),
     Row((TaskState.DELETING,), Remedy.DELETE, "its deletion was interrupted"),
     Row((None,), Remedy.KEEP, "it waits to be reclaimed or restored", vm_states=(VmState.SOFT_DELETED,)),
+    Row(
+        (TaskState.RESTORING,),
+        Remedy.RESTORE,
+        "its restoring was interrupted",
+        vm_states=(VmState.SOFT_DELETED,),
+    ),
     Row((), Remedy.CLEAR, "it can be restored or deleted again", vm_states=(VmState.SOFT_DELETED,)),
+    # A rescue may begin from an error
+    Row(
+        (TaskState.RESCUING, TaskState.UNRESCUING),
+        Remedy.RESCUE,
+        "its rescue, or the end of it, was interrupted",
+    ),
     # Errors stay errors, until their owner does something about them
     Row((None,), Remedy.KEEP, "it is in error", vm_states=(VmState.ERROR,)),
     Row((), Remedy.CLEAR, "it stays in error", vm_states=(VmState.ERROR,)),
+    # An unshelving: its image is still there
+    Row(
+        (TaskState.SPAWNING,),
+        Remedy.FINISH_UNSHELVE,
+        "it runs after an interrupted unshelving",
+        vm_states=_SHELVED,
+        guests=_RUNNING,
+    ),
+    Row((TaskState.SPAWNING,), Remedy.OFFLOAD, "its unshelving was interrupted", vm_states=_SHELVED),
     # Builds
     Row((), Remedy.FAIL, "its build was interrupted", vm_states=(VmState.BUILDING,)),
     Row(_BUILDING, Remedy.CLEAR, "its build had ended", vm_states=(VmState.ACTIVE,), guests=_RUNNING),
@@ -131,11 +157,9 @@ ROWS: Final = (
     Row((TaskState.SUSPENDING,), Remedy.SETTLE, "its guest tells whether it is suspended"),
     Row((TaskState.RESUMING,), Remedy.SETTLE, "it had resumed", guests=_RUNNING),
     Row((TaskState.RESUMING,), Remedy.CLEAR, "it had not resumed"),
-    # Images, passwords, rescue
+    # Images, passwords
     Row(_IMAGING, Remedy.CLEAR, "its snapshot was interrupted"),
     Row((TaskState.UPDATING_PASSWORD,), Remedy.CLEAR, "its password may or may not be new"),
-    Row((TaskState.RESCUING,), Remedy.FAIL, "its rescue was interrupted; reboot it hard"),
-    Row((TaskState.UNRESCUING,), Remedy.CLEAR, "it can be unrescued again"),
     # Soft deletion and its undoing
     Row(
         (TaskState.SOFT_DELETING, TaskState.RESTORING),
@@ -144,7 +168,10 @@ ROWS: Final = (
     ),
     # Shelving
     Row(_SHELVING, Remedy.SETTLE, "its shelving was interrupted"),
-    Row((TaskState.SHELVING_OFFLOADING,), Remedy.CLEAR, "it can be offloaded again"),
+    Row(
+        (TaskState.SHELVING_OFFLOADING,), Remedy.OFFLOAD, "its offloading was interrupted", vm_states=_SHELVED
+    ),
+    Row((TaskState.SHELVING_OFFLOADING,), Remedy.SETTLE, "its offloading had not begun"),
     Row((TaskState.UNSHELVING,), Remedy.CLEAR, "it can be unshelved again"),
     # Moves
     Row((TaskState.RESIZE_PREP,), Remedy.CLEAR, "its resize had not begun here"),

@@ -27,6 +27,11 @@ class FakeRescue(Memory, RescuePort):
             }
             guest.boot()
 
+    def is_rescued(self, instance: Any) -> bool:
+        with self._orders.around("is_rescued", instance):
+            guest = self._store.find(instance.uuid)
+            return guest is not None and guest.defined and guest.rescue is not None
+
     def unrescue(self, context: Any, instance: Any) -> None:
         with self._changing("unrescue", instance) as guest:
             guest.rescue = None

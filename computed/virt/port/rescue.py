@@ -21,6 +21,10 @@ class RescuePort:
         """
         raise NotImplementedError
 
+    def is_rescued(self, instance: Any) -> bool:
+        """Whether the guest is, since a `rescue`, one that boots from the rescue image."""
+        raise NotImplementedError
+
     def unrescue(self, context: Any, instance: Any) -> None:
         """Remove what `rescue` added and start the guest from its own disks."""
         raise NotImplementedError

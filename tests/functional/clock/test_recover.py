@@ -56,7 +56,6 @@ def test_instance_is_legal_afterwards(
         ("building", None, None),
         ("active", "rebuild_spawning", None),
         ("active", "resize_migrated", None),
-        ("active", "rescuing", ON),
     ],
 )
 def test_what_cannot_be_finished_is_an_error_with_a_fault(
