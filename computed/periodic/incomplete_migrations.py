@@ -21,10 +21,11 @@ def cleanup_incomplete_migrations(host: ComputeHost, context: Any) -> None:
     none of our business.
     """
     filters = {"host": host.name, "status": str(MigrationStatus.ERROR)}
-    migrations = {each.instance_uuid: each for each in objects.MigrationList.get_by_filters(context, filters)}
+    # With an instance its migrations are deleted too.
+    admin = context.elevated(read_deleted="yes")
+    migrations = {each.instance_uuid: each for each in objects.MigrationList.get_by_filters(admin, filters)}
     if not migrations:
         return
-    admin = context.elevated(read_deleted="yes")
     deleted = {"deleted": True, "soft_deleted": False, "uuid": sorted(migrations)}
     attrs = ["info_cache", "security_groups", "system_metadata"]
     for instance in objects.InstanceList.get_by_filters(admin, deleted, expected_attrs=attrs, use_slave=True):

@@ -76,6 +76,31 @@ def try_return_allocation(host: ComputeHost, context: Any, instance: Any, migrat
         )
 
 
+def settle_gone(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The instance is deleted, or about to be, in the middle of its move: nothing of it may stay allocated.
+
+    Whoever deletes it gives back what it finds; that may have been before we gave something back to it.
+    """
+    fail_migration(host, migration)
+    try:
+        objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
+    except errors.InstanceNotFound:
+        for consumer in (instance.uuid, migration.uuid):
+            _give_up(host, context, consumer)
+    except Exception as error:
+        LOG.warning("Instance %s could not be looked at: %s", instance.uuid, error)
+        try_return_allocation(host, context, instance, migration)
+    else:
+        _give_up(host, context, migration.uuid)
+
+
+def _give_up(host: ComputeHost, context: Any, consumer: str) -> None:
+    try:
+        host.placement.delete_allocations(context, consumer)
+    except errors.NovaException as failure:
+        LOG.error("%s keeps its allocations, delete them in placement: %s", consumer, failure)
+
+
 def drop_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """Give up what the migration holds at the source, where the instance does not go back to any more.
 

@@ -26,6 +26,8 @@ class ConductorRole(ControlPlane):
         self.handed_back: list[dict[str, Any]] = []
         """The arguments of every migrate_server that an agent has sent us."""
         self.reschedules = True
+        self.twice = False
+        """Whether every order of a resize is sent a second time, at once."""
         cloud.embedded.compute_tasks.on_migrate = self._migrate_server
 
     # Resize and cold migration
@@ -38,10 +40,11 @@ class ConductorRole(ControlPlane):
         to: str,
         alternates: Sequence[str] = (),
         clean_shutdown: bool = True,
+        retry: bool = True,
         wait: bool = True,
     ) -> str:
         """Have a server resized, or with no flavor migrated, to a host; with `wait` until nothing is done
-        any more. Returns the uuid of the migration."""
+        any more. Without `retry` the host may not send it back. Returns the uuid of the migration."""
         context = user_context()
         row = self.cloud.row(uuid)
         size = find_flavor(flavor or self.flavor_name(row))
@@ -50,7 +53,8 @@ class ConductorRole(ControlPlane):
         migration = self.make_migration(uuid, kind, flavor=size, status=MigrationStatus.PRE_MIGRATING)
         self.move_allocations(uuid, migration)
         self.claim(uuid, to, size)
-        self._prep(context, uuid, migration, size, [to, *alternates], {}, clean_shutdown)
+        tried = {} if retry else None
+        self._prep(context, uuid, migration, size, [to, *alternates], tried, clean_shutdown)
         if wait:
             self.rest(uuid)
         return migration
@@ -62,28 +66,32 @@ class ConductorRole(ControlPlane):
         migration: str,
         size: Any,
         hosts: Sequence[str],
-        retry: Mapping[str, Any],
+        retry: Mapping[str, Any] | None,
         clean_shutdown: bool,
     ) -> None:
         to, *others = hosts
-        tried = {"num_attempts": 1, "hosts": [], **retry}
+        properties: dict[str, Any] = {"limits": {}}
+        if retry is not None:
+            tried = {"num_attempts": 1, "hosts": [], **retry}
+            properties["retry"] = {**tried, "hosts": [*tried["hosts"], [to, to]]}
         spec = self.request_spec(uuid)
         spec.flavor = size
-        self.cloud.rpc.cast(
-            "prep_resize",
-            context=context,
-            version="6.0",
-            server=to,
-            image=self.image(),
-            instance=self.instance(uuid, context),
-            flavor=size,
-            request_spec=spec,
-            filter_properties={"limits": {}, "retry": {**tried, "hosts": [*tried["hosts"], [to, to]]}},
-            node=to,
-            clean_shutdown=clean_shutdown,
-            migration=self.migration(migration, context),
-            host_list=[self.selection(other, size) for other in others],
-        )
+        order = {
+            "image": self.image(),
+            "instance": self.instance(uuid, context),
+            "flavor": size,
+            "request_spec": spec,
+            "filter_properties": properties,
+            "node": to,
+            "clean_shutdown": clean_shutdown,
+            "migration": self.migration(migration, context),
+            "host_list": [self.selection(other, size) for other in others],
+        }
+        self._cast(context, to, "prep_resize", **order)
+
+    def _cast(self, context: Any, server: str, method: str, **arguments: Any) -> None:
+        for _ in range(1 + self.twice):
+            self.cloud.rpc.cast(method, context=context, version="6.0", server=server, **arguments)
 
     def confirm(self, uuid: str, *, wait: bool = True) -> None:
         """Have a finished resize confirmed."""
@@ -91,17 +99,20 @@ class ConductorRole(ControlPlane):
         row = self._finished(uuid)
         self.set_migration(row["uuid"], status=MigrationStatus.CONFIRMING)
         self._act(context, uuid, Action.CONFIRM_RESIZE)
-        self.cloud.rpc.cast(
-            "confirm_resize",
-            context=context,
-            version="6.0",
-            server=row["source_compute"],
-            instance=self.instance(uuid, context),
-            migration=self.migration(row["uuid"], context),
-        )
+        self.send_confirm(context, uuid, row["uuid"])
         if wait:
             self.cloud.wait(lambda: self.cloud.row(uuid)["vm_state"] != "resized", "the confirmation")
             self.rest(uuid)
+
+    def send_confirm(self, context: Any, uuid: str, migration: str) -> None:
+        """Only the message of a confirmation."""
+        self._cast(
+            context,
+            self.migration(migration).source_compute,
+            "confirm_resize",
+            instance=self.instance(uuid, context),
+            migration=self.migration(migration, context),
+        )
 
     def revert(self, uuid: str, *, wait: bool = True) -> None:
         """Have a finished resize reverted."""
@@ -109,11 +120,10 @@ class ConductorRole(ControlPlane):
         row = self._finished(uuid)
         self.begin(context, uuid, Action.REVERT_RESIZE, TaskState.RESIZE_REVERTING)
         self.set_migration(row["uuid"], status=MigrationStatus.REVERTING)
-        self.cloud.rpc.cast(
+        self._cast(
+            context,
+            row["dest_compute"],
             "revert_resize",
-            context=context,
-            version="6.0",
-            server=row["dest_compute"],
             instance=self.instance(uuid, context),
             migration=self.migration(row["uuid"], context),
             request_spec=self.request_spec(uuid),
@@ -148,8 +158,9 @@ class ConductorRole(ControlPlane):
     def give_up(self, context: Any, uuid: str, migration: str) -> None:
         """What a conductor does when no host is left: the server stays where and what it was."""
         placement = self.cloud.embedded.placement
-        placement.delete_allocations(context, uuid)
-        placement.move_allocations(context, migration, uuid)
+        if self.holds(migration):
+            placement.delete_allocations(context, uuid)
+            placement.move_allocations(context, migration, uuid)
         self.set_migration(migration, status=MigrationStatus.ERROR)
         self.cloud.set_fields(uuid, task_state=None)
 

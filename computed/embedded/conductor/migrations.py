@@ -120,7 +120,7 @@ def get_by_filters(
     marker: str | None = None,
 ) -> Envelope:
     """MigrationList.get_by_filters; unknown filters are no condition."""
-    rows = [row for row in call.records.find(_KIND) if _matches(row, filters)]
+    rows = [row for row in call.records.find(_KIND, read_deleted=call.read_deleted) if _matches(row, filters)]
     if sort_keys or limit or marker:
         for key, direction in reversed(list(zip(sort_keys or ["id"], sort_dirs or ["desc"], strict=False))):
             rows.sort(key=lambda row: (row.get(key) is not None, row.get(key)), reverse=direction == "desc")

@@ -51,6 +51,9 @@ def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
             return
         with erring(host, instance, back_to=VmState.ACTIVE):
             finish.run(disk_info, image, request_spec)
+    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
+        resizing.settle_gone(host, context, instance, migration)
+        raise
     except Exception:
         resizing.try_drop_allocation(host, context, instance, migration)
         raise

@@ -150,17 +150,9 @@ def _take_back(host: ComputeHost, context: Any, order: _Order, error: Exception)
     resizing.forget(order.instance)
     order.instance.migration_context = None
     if isinstance(error, _GONE):
-        for consumer in (order.instance.uuid, order.migration.uuid):
-            _give_up(host, context, consumer)
+        resizing.settle_gone(host, context, order.instance, order.migration)
     else:
         resizing.try_return_allocation(host, context, order.instance, order.migration)
-
-
-def _give_up(host: ComputeHost, context: Any, consumer: str) -> None:
-    try:
-        host.placement.delete_allocations(context, consumer)
-    except errors.NovaException as failure:
-        LOG.error("%s keeps its allocations, delete them in placement: %s", consumer, failure)
 
 
 def _reschedule(host: ComputeHost, context: Any, order: _Order, error: Exception) -> bool:

@@ -30,9 +30,22 @@ LOG = logging.getLogger(__name__)
 def revert_resize(
     host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
 ) -> None:
-    """On the destination: remove the guest, and have the source start its own again."""
-    if not _is_wanted(host, context, instance):
-        return
+    """On the destination: remove the guest, and have the source start its own again.
+
+    A message that comes twice changes nothing.
+    """
+    with host.locks.hold(_lock_of(instance)):
+        if _is_wanted(host, context, instance, migration):
+            _revert(host, context, instance, migration, request_spec)
+
+
+def _lock_of(instance: Any) -> str:
+    """Two messages for one revert run one after the other; what else is done to the instance goes by its
+    task state, as stock has it."""
+    return f"revert-{instance.uuid}"
+
+
+def _revert(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
     instance.load(*PARTS, "migration_context", "numa_topology", "pci_devices", "pci_requests", "resources")
     announce_exists(host, context, instance)
     with erring(host, instance, back_to=VmState.ACTIVE):
@@ -62,7 +75,7 @@ def revert_resize(
         )
 
 
-def _is_wanted(host: ComputeHost, context: Any, instance: Any) -> bool:
+def _is_wanted(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
     """Whether the record still says that the instance is here and is to go back: the guest is removed
     before anything is saved, so a message that comes late must not get that far."""
     try:
@@ -71,7 +84,9 @@ def _is_wanted(host: ComputeHost, context: Any, instance: Any) -> bool:
         LOG.info("Instance %s is gone, nothing is reverted", instance.uuid)
         return False
     if record.task_state == TaskState.RESIZE_REVERTING and record.host == host.name:
-        return True
+        known = objects.Migration.get_by_id(context, migration.id)
+        if known.status != MigrationStatus.REVERTED:
+            return True
     LOG.info(
         "Instance %s is %s on %s, nothing is reverted here", instance.uuid, record.task_state, record.host
     )
@@ -81,16 +96,20 @@ def _is_wanted(host: ComputeHost, context: Any, instance: Any) -> bool:
 def finish_revert_resize(
     host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
 ) -> None:
-    """On the source: the instance is here again, as large as it was, and runs if it ran before."""
+    """On the source: the instance is here again, as large as it was, and runs if it ran before.
+
+    A message that comes twice changes nothing.
+    """
     instance.load(*PARTS)
-    try:
+    with host.locks.hold(_lock_of(instance)):
         if not _begin(host, instance, migration):
             return
-        with erring(host, instance, back_to=VmState.ACTIVE):
-            _take_back(host, context, instance, migration, request_spec)
-    except Exception:
-        resizing.save_forgotten(host, instance)
-        raise
+        try:
+            with erring(host, instance, back_to=VmState.ACTIVE):
+                _take_back(host, context, instance, migration, request_spec)
+        except Exception:
+            resizing.save_forgotten(host, instance)
+            raise
 
 
 def _begin(host: ComputeHost, instance: Any, migration: Any) -> bool:

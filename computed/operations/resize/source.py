@@ -46,6 +46,9 @@ def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
     try:
         with erring(host, instance, back_to=before):
             _send(host, context, instance, migration, flavor, (image, clean_shutdown, request_spec))
+    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
+        resizing.settle_gone(host, context, instance, migration)
+        raise
     except Exception:
         resizing.fail_migration(host, migration)
         resizing.try_return_allocation(host, context, instance, migration)
@@ -59,8 +62,7 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
     try:
         advance(host, instance, "resize_migrating")
     except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
-        resizing.fail_migration(host, migration)
-        resizing.try_return_allocation(host, context, instance, migration)
+        resizing.settle_gone(host, context, instance, migration)
         raise
     except errors.UnexpectedTaskStateError as error:
         LOG.info("Instance %s is not sent, it is in other hands: %s", instance.uuid, error)

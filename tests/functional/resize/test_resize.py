@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -11,43 +10,19 @@ from computed.states import MigrationStatus
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.notices import TOLD, Notices
-
-SECOND = "second"
-NANO = {"VCPU": 1, "MEMORY_MB": 128, "DISK_GB": 1}
-MICRO = {"VCPU": 1, "MEMORY_MB": 256, "DISK_GB": 1}
+from tests.functional.resize.looking import (
+    MICRO,
+    NANO,
+    SECOND,
+    audit,
+    flavor_of,
+    guests,
+    port_hosts,
+    states_of,
+    used_mib,
+)
 
 MakePair = Callable[..., Cloud]
-
-
-def used_mib(cloud: Cloud, host: str) -> int:
-    """What a host's ledger holds of memory, without what is reserved for the host itself."""
-    tracker = cloud.agents[host].host.tracker
-    (node,) = tracker._nodes
-    return sum(entry.usage.memory_mib for entry in node.ledger.entries().values())
-
-
-def audit(cloud: Cloud) -> None:
-    for agent in cloud.agents.values():
-        agent.run_periodic("update_available_resource")
-
-
-def guests(cloud: Cloud, host: str) -> dict[str, int]:
-    states = cloud.agents[host].host.driver.states()
-    return {uuid: state.power_state for uuid, state in states.items()}
-
-
-def port_hosts(cloud: Cloud, uuid: str) -> set[Any]:
-    return {port.get("host") for port in cloud.rows("Port", instance_uuid=uuid)}
-
-
-def states_of(cloud: Cloud, uuid: str) -> tuple[Any, ...]:
-    row = cloud.row(uuid)
-    return row["vm_state"], row["task_state"], row["host"], row["node"]
-
-
-def flavor_of(cloud: Cloud, uuid: str, which: str = "flavor") -> Any:
-    known = cloud.row(uuid)[which]
-    return known and known["nova_object.data"]["name"]
 
 
 def test_resize_to_another_host_and_confirm(pair: Cloud) -> None:
