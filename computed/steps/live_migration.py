@@ -128,6 +128,8 @@ def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> 
 
 def end_task(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """The instance is no longer migrating; when it has been deleted meanwhile nothing is held for it."""
+    # The conductor has set the zone of the destination, to be saved there.
+    instance.obj_reset_changes(["availability_zone"])
     instance.progress = 0
     try:
         advance(host, instance, "live_migration_rollback")

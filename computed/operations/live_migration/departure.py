@@ -7,21 +7,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.operations.live_migration.rollback import Rollback, cancel_waiting
-from computed.states import ExternalEventName, MigrationStatus, VmState
+from computed.states import ExternalEventName, MigrationStatus
 from computed.steps import live_migration as shared
-from computed.steps import network, volumes
+from computed.steps import network
 from computed.steps.announce import announce
-from computed.steps.console_tokens import take_back
 from computed.steps.departures import Departure
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
-from computed.steps.patience import patiently
-from computed.steps.records import save
+from computed.steps.handover import Handover, activate_ports, end_in_error
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -224,10 +221,21 @@ class LiveMigration:
             for part in ("total", "processed", "remaining"):
                 setattr(migration, f"{kind}_{part}", getattr(progress, f"{kind}_{part}"))
         if is_news:
+            # The guest runs there from now on.
+            activate_ports(self.host, self.context, self.instance, self.order.dest)
             migration.status = str(MigrationStatus.RUNNING_POST_COPY)
         self.instance.progress = progress.percent
         shared.attempt("its progress is not recorded", self.instance.uuid, migration.save)
-        shared.attempt("its progress is not recorded", self.instance.uuid, self.instance.save)
+        shared.attempt("its progress is not recorded", self.instance.uuid, self._save_progress)
+
+    def _save_progress(self) -> None:
+        """Save the instance without its new zone, which the conductor has set for where it is not yet."""
+        zone = self.instance.availability_zone
+        self.instance.obj_reset_changes(["availability_zone"])
+        try:
+            self.instance.save()
+        finally:
+            self.instance.availability_zone = zone
 
     # When it did not work
 
@@ -264,87 +272,25 @@ class LiveMigration:
             error,
         )
         record_fault(self.host, self.context, self.instance, error)
-        self._end_in_error()
-
-    def _end_in_error(self) -> None:
-        shared.try_set_status(self.host, self.migration, MigrationStatus.ERROR)
-        self.instance.vm_state = VmState.ERROR
-        self.instance.task_state = None
-        shared.attempt(
-            "it is not marked as in error", self.instance.uuid, lambda: save(self.host, self.instance)
-        )
+        end_in_error(self.host, self.instance, self.migration)
 
     # When the guest is there
 
     def _finish(self, started: float) -> None:
-        """The guest runs at the destination: nothing of it may stay here, whatever fails from now on."""
-        host, context, instance, dest = self.host, self.context, self.instance, self.order.dest
-        # As the interfaces are known here: the destination will write them anew.
-        network_info = network.cached(instance)
-        announce(host, context, instance, "live_migration_post", "start", network_info=network_info)
-        shared.attempt(
-            f"its ports are not active on {dest} yet, which will see to it",
-            instance.uuid,
-            lambda: host.network.activate_bindings(context, instance, host=dest),
-        )
-        self._leave_here()
-        try:
-            host.computes.post_live_migration_at_destination(
-                context, dest, instance=instance, block_migration=self.order.block_migration
-            )
-        except Exception as error:
-            self._end_at_destination(error)
-            return
-        host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
-        announce(host, context, instance, "live_migration_post", "end", network_info=network_info)
-        shared.try_set_status(host, self.migration, MigrationStatus.COMPLETED)
-        shared.forget_allocations(host, context, (self.migration.uuid,))
-        LOG.info("Instance %s has moved to %s in %.2f s", instance.uuid, dest, time.monotonic() - started)
-
-    def _leave_here(self) -> None:
-        """Remove from this host what the guest had here."""
-        host, context, instance = self.host, self.context, self.instance
-        clean_up, destroy_disks = shared.clean_up_flags(self.data)
-        end = partial(
-            host.driver.end_live_migration_at_source,
-            context,
+        handover = Handover(
+            self.host,
+            self.context,
+            self.instance,
+            self.migration,
             self._spec(),
             self.data,
-            clean_up=clean_up,
-            destroy_disks=destroy_disks,
+            self.bdms,
+            self.order.block_migration,
         )
-        shared.attempt("something of it is left on this host", instance.uuid, end)
-        volumes.leave(host, context, instance, self.bdms)
-        take_back(host, context, instance)
-        host.events.forget(instance.uuid)
-        host.tracker.release(instance)
-
-    def _end_at_destination(self, error: Exception) -> None:
-        """The guest is there, but the destination took no note of it: at least the record is to say so."""
-        LOG.error(
-            "Instance %s runs on %s, which could not finish its live migration; see there: %s",
-            self.instance.uuid,
-            self.order.dest,
-            error,
-            exc_info=error,
-        )
-        record_fault(self.host, self.context, self.instance, error)
-        shared.attempt("its record is not up to date", self.instance.uuid, self._record_destination)
-        self._end_in_error()
-        shared.forget_allocations(self.host, self.context, (self.migration.uuid,))
-
-    def _record_destination(self) -> None:
-        dest, instance = self.order.dest, self.instance
-        instance.obj_reset_changes()
-        patiently(
-            f"Reading instance {instance.uuid}",
-            lambda is_repeated: instance.refresh(),
-            stopping=self.host.stopping,
-        )
-        if instance.host == dest:
-            return
-        instance.host = dest
-        instance.node = self.migration.dest_node
-        node = objects.ComputeNode.get_by_host_and_nodename(self.context, dest, self.migration.dest_node)
-        instance.compute_id = node.id
-        instance.progress = 0
+        if handover.run():
+            LOG.info(
+                "Instance %s has moved to %s in %.2f s",
+                self.instance.uuid,
+                self.order.dest,
+                time.monotonic() - started,
+            )

@@ -16,6 +16,7 @@ from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskSta
 from computed.steps import live_migration, power_sync, shares, shelf_marks
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
+from computed.steps.handover import finish_interrupted
 from computed.steps.power import power_state
 from computed.steps.records import save, set_error
 
@@ -215,6 +216,11 @@ def _end_migration(host: ComputeHost, context: RequestContext, instance: Any, gu
     _clear(host, context, instance, guest)
 
 
+def _finish_migration(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    if not finish_interrupted(host, context, instance):
+        fail(host, context, instance, "its guest may be on another host")
+
+
 def _delete(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
     host.own_calls("terminate_instance", context, instance=instance, bdms=None)
 
@@ -262,4 +268,5 @@ _REMEDIES: Final[Mapping[Remedy, _Apply]] = {
     Remedy.FINISH_UNSHELVE: _finish_unshelve,
     Remedy.OFFLOAD: _offload,
     Remedy.END_MIGRATION: _end_migration,
+    Remedy.FINISH_MIGRATION: _finish_migration,
 }

@@ -35,6 +35,7 @@ class Remedy(StrEnum):
     FINISH_UNSHELVE = "call it active, and forget its image"
     OFFLOAD = "take it off this host"
     END_MIGRATION = "end its live migration, and forget the task"
+    FINISH_MIGRATION = "finish its live migration, if it was on its way, else error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ ROWS: Final = (
         Remedy.CLEAR,
         "its resize can be confirmed or reverted again",
     ),
-    Row((TaskState.MIGRATING,), Remedy.FAIL, "its guest may be on another host", guests=_ABSENT),
+    Row((TaskState.MIGRATING,), Remedy.FINISH_MIGRATION, "its guest has left", guests=_ABSENT),
     Row((TaskState.MIGRATING,), Remedy.END_MIGRATION, "its live migration was interrupted"),
 )
 

@@ -112,7 +112,7 @@ class FakeLiveMigration(LiveMigrationPort):
             with self._orders.around("live_migrate", instance, delays=False):
                 self._movable(instance)
                 seconds = self._orders.delay_of("live_migrate") or self._variant.live_migration_seconds
-                _travel(trip, instance, seconds, watch)
+                self._travel(trip, instance, seconds, watch)
                 self._movable(instance)
                 self._store.remove(instance.uuid, keep_disks=True)
         finally:
@@ -158,6 +158,19 @@ class FakeLiveMigration(LiveMigrationPort):
         with self._orders.around("take_back_at_destination", spec.instance):
             self._coming.pop(spec.instance.uuid, None)
 
+    def _travel(self, trip: _Trip, instance: Any, seconds: float, watch: Watch) -> None:
+        """Take `seconds`, or until somebody decides, telling `watch` how far it is."""
+        total = (instance.memory_mb or 0) * _MIB
+        began = time.monotonic()
+        while seconds and not trip.decided.wait(_TICK_SECONDS):
+            done = min(1.0, (time.monotonic() - began) / seconds)
+            if done >= 1.0:
+                break
+            self._movable(instance)
+            watch(LiveMigrationProgress(total, int(total * done), total - int(total * done)))
+        if trip.is_aborted:
+            raise errors.LiveMigrationAborted("the live migration was aborted")
+
     def _movable(self, instance: Any) -> FakeGuest:
         guest = self._store.find(instance.uuid)
         if guest is None or not guest.defined:
@@ -171,19 +184,6 @@ class FakeLiveMigration(LiveMigrationPort):
         if trip is None:
             raise errors.NoActiveMigrationForInstance(instance_id=instance.uuid)
         return trip
-
-
-def _travel(trip: _Trip, instance: Any, seconds: float, watch: Watch) -> None:
-    """Take `seconds`, or until somebody decides, telling `watch` how far it is."""
-    total = (instance.memory_mb or 0) * _MIB
-    began = time.monotonic()
-    while seconds and not trip.decided.wait(_TICK_SECONDS):
-        done = min(1.0, (time.monotonic() - began) / seconds)
-        if done >= 1.0:
-            break
-        watch(LiveMigrationProgress(total, int(total * done), total - int(total * done)))
-    if trip.is_aborted:
-        raise errors.LiveMigrationAborted("the live migration was aborted")
 
 
 def _guest_of(disk: str | None) -> FakeGuest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -355,6 +356,59 @@ def test_the_source_dies_on_the_way(world: World) -> None:
     assert world.status(migration) == "error"
     assert set(world.role.holds(uuid)) == {HOST} and world.role.holds(migration) == {}
     assert world.bindings(uuid) == [(HOST, [])]
+
+
+def test_the_source_dies_when_the_guest_has_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    uuid = world.boot()
+    died = threading.Event()
+
+    def die(*arguments: Any, **more: Any) -> None:
+        died.set()
+        raise SystemExit
+
+    monkeypatch.setattr(world.cloud.agents[HOST].host.computes, "post_live_migration_at_destination", die)
+    monkeypatch.setattr("threading.excepthook", lambda arguments: None)
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    world.cloud.kill_agent()
+    assert world.status(migration) == "running" and world.guests(HOST) == set()
+    world.cloud.start_agent()
+    world.cloud.settle()
+    row = world.cloud.row(uuid)
+    assert (row["host"], row["node"], row["vm_state"], row["task_state"]) == (THERE, THERE, "active", None)
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert set(world.role.holds(uuid)) == {THERE} and world.role.holds(migration) == {}
+    assert world.bindings(uuid) == [(THERE, [])]
+    assert world.used(HOST) == 0 and world.used(THERE) == 1
+
+
+def test_the_destination_restarts_while_the_guest_comes(world: World) -> None:
+    uuid = world.boot()
+    world.set(HOST, delays={"live_migrate": "20"})
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    there = world.cloud.agents[THERE]
+    there.stop()
+    there.start()
+    assert world.used(THERE) == 1
+    world.role.force(uuid)
+    world.cloud.wait_for(uuid, task_state=None)
+    world.cloud.settle()
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert world.used(HOST) == 0 and world.used(THERE) == 1
+    there.run_periodic("update_available_resource")
+    assert world.used(THERE) == 1
+
+
+def test_the_zone_changes_only_if_the_server_gets_there(world: World) -> None:
+    uuid = world.boot()
+    zone = world.cloud.row(uuid)["availability_zone"]
+    with world.zone("elsewhere"):
+        world.set(HOST, fail=["live_migrate:*:MigrationError:1"])
+        world.role.live_migrate(uuid, to=THERE)
+        assert world.cloud.row(uuid)["availability_zone"] == zone
+        world.role.live_migrate(uuid, to=THERE)
+    assert world.cloud.row(uuid)["availability_zone"] == "elsewhere"
 
 
 @pytest.mark.parametrize("status", ["accepted", "queued", "preparing", "running"])

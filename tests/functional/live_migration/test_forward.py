@@ -122,3 +122,12 @@ def test_progress_is_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     assert (record.disk_total, record.disk_processed, record.disk_remaining) == (0, 0, 0)
     assert world.cloud.row(uuid)["progress"] == 0
     assert record.status == "completed"
+
+
+def test_nobody_reaches_the_old_console(make_pair: Callable[..., Cloud]) -> None:
+    world = make_world(make_pair, first={"vnc.enabled": True})
+    uuid = world.boot()
+    world.cloud.rpc.call("get_vnc_console", console_type="novnc", instance=world.cloud.instance(uuid))
+    assert world.cloud.rows("ConsoleAuthToken", instance_uuid=uuid)
+    world.role.live_migrate(uuid, to=THERE)
+    assert world.cloud.rows("ConsoleAuthToken", instance_uuid=uuid) == []

@@ -87,6 +87,23 @@ class World:
             rpc.cast = cast  # type: ignore[method-assign]
 
     @contextmanager
+    def zone(self, name: str) -> Iterator[None]:
+        """The conductor finds the destination of live migrations in another zone."""
+        rpc = self.cloud.rpc
+        cast = rpc.cast
+
+        def send(method: str, **arguments: Any) -> None:
+            if method == "live_migration":
+                arguments["instance"].availability_zone = name
+            cast(method, **arguments)
+
+        rpc.cast = send  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            rpc.cast = cast  # type: ignore[method-assign]
+
+    @contextmanager
     def doubled(self, method: str) -> Iterator[None]:
         """Every cast of `method` that the control plane sends in the block comes twice."""
         rpc = self.cloud.rpc

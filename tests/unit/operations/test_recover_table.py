@@ -122,7 +122,7 @@ EXPECTED = [
     ("resized", "resize_reverting", GONE, Remedy.FAIL),
     ("resized", "resize_confirming", GONE, Remedy.CLEAR),
     ("active", "migrating", ON, Remedy.END_MIGRATION),
-    ("active", "migrating", GONE, Remedy.FAIL),
+    ("active", "migrating", GONE, Remedy.FINISH_MIGRATION),
 ]
 
 
