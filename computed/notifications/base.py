@@ -51,7 +51,12 @@ class Payload(ovo.VersionedObject):  # type: ignore[misc]
 
 
 def known(source: Any, attribute: str) -> Any:
-    """A field of a versioned object if it is there, else None: a notification is not worth a call."""
+    """A field of a versioned object if it is there, else None: a notification is not worth a call.
+
+    What is no field is made of fields by the object itself.
+    """
+    if attribute not in source.fields:
+        return getattr(source, attribute)
     return getattr(source, attribute) if source.obj_attr_is_set(attribute) else None
 
 

@@ -207,7 +207,11 @@ def _refresh_one(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> bo
         connector = host.driver.volume_connector(instance)
         info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
     else:
-        info = host.volumes.attachment_get(context, bdm.attachment_id).connection_info
+        attachment = host.volumes.attachment_get(context, bdm.attachment_id)
+        info = attachment.connection_info
+        if info and attachment.status != "attached":
+            # A verb that failed late has connected it and did not come to say that the guest has it.
+            host.volumes.attachment_complete(context, bdm.attachment_id)
     if not info:
         return False
     before = bdm.connection_info
@@ -343,9 +347,18 @@ def release(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any])
 
 
 def let_go(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
-    """Disconnect one volume from this host and give it back; the mapping is not changed."""
-    if bdm.attachment_id is not None:
-        host.volumes.attachment_delete(context, bdm.attachment_id)
+    """Disconnect one volume from this host and give it back; the mapping is not changed.
+
+    A mapping without attachment is an old-style one, or an agent was killed before it could write down the
+    attachment that it had made.
+    """
+    known = [bdm.attachment_id]
+    if bdm.attachment_id is None:
+        found = host.volumes.attachments(context, instance.uuid)
+        known = [attachment.id for attachment in found if attachment.volume_id == bdm.volume_id]
+    for attachment_id in known:
+        host.volumes.attachment_delete(context, attachment_id)
+    if known:
         return
     _terminate(host, context, instance, bdm)
     host.volumes.detach(context.elevated(), bdm.volume_id, instance.uuid)

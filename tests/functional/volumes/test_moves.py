@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from computed import errors
-from tests.functional.cloud import HOST
+from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
 from tests.functional.rebuild.role import RebuildRole
@@ -158,10 +159,75 @@ def test_an_offload_that_the_volume_service_fails_can_be_repeated(movers: Volume
     movers.assert_reserved(uuid, volume_id)
 
 
+# Resize and cold migration
+
+
+@pytest.mark.parametrize("end", ["confirm", "revert"])
+@pytest.mark.parametrize("flavor", ["m1.micro", None], ids=["resize", "cold migration"])
+def test_resize(movers: VolumeKeeper, flavor: str | None, end: str) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    role = ConductorRole(movers.cloud)
+    role.resize(uuid, flavor, to=THERE)
+    assert states(movers, uuid) == ("resized", None, THERE), movers.cloud.faults(uuid)
+    movers.assert_on(uuid, volume_id, THERE)
+    getattr(role, end)(uuid)
+    where = THERE if end == "confirm" else HOST
+    assert states(movers, uuid) == ("active", None, where), movers.cloud.faults(uuid)
+    movers.assert_on(uuid, volume_id, where)
+
+
+def test_resize_within_the_host(make_cloud: Callable[..., Cloud]) -> None:
+    keeper = VolumeKeeper(make_cloud({"compute_driver": "fake.SameHostColdMigrateDriver"}))
+    uuid, volume_id = keeper.boot(root=False)
+    role = ConductorRole(keeper.cloud)
+    role.resize(uuid, "m1.micro", to=HOST)
+    keeper.assert_on(uuid, volume_id, HOST)
+    role.revert(uuid)
+    assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+    keeper.assert_on(uuid, volume_id, HOST)
+
+
+@pytest.mark.parametrize("method", ["attachment_create", "attachment_update", "attachment_complete", "get"])
+def test_a_resize_that_the_volume_service_fails_is_found_by_the_next_hard_reboot(
+    movers: VolumeKeeper, method: str
+) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    movers.volumes.fail(method, AWAY)
+    ConductorRole(movers.cloud).resize(uuid, "m1.micro", to=THERE)
+    vm_state, task_state, host = states(movers, uuid)
+    assert (vm_state, task_state) == ("error", None)
+    (attachment,) = movers.volumes.attachments_of(volume_id=volume_id)
+    assert movers.mapping(uuid, volume_id)["attachment_id"] == attachment["uuid"]
+    movers.cloud.verb(uuid, "reboot", hard=True)
+    assert states(movers, uuid) == ("active", None, host), movers.cloud.faults(uuid)
+    movers.assert_on(uuid, volume_id, str(host))
+
+
 # The end
 
 
 def test_delete(keeper: VolumeKeeper) -> None:
     uuid, volume_id = keeper.boot()
     keeper.cloud.delete(uuid)
+    keeper.assert_free(volume_id)
+
+
+def test_delete_of_what_a_killed_agent_has_not_written_down(keeper: VolumeKeeper) -> None:
+    uuid, volume_id = keeper.boot()
+    with keeper.cloud.embedded.store.transaction() as records:
+        row = records.first("BlockDeviceMapping", instance_uuid=uuid, volume_id=volume_id)
+        records.update("BlockDeviceMapping", row, {"attachment_id": None, "connection_info": None})
+    keeper.cloud.delete(uuid)
+    keeper.assert_free(volume_id)
+
+
+def test_delete_of_an_old_style_attachment(keeper: VolumeKeeper) -> None:
+    uuid, volume_id = keeper.boot()
+    (attachment,) = keeper.volumes.attachments_of(volume_id=volume_id)
+    with keeper.cloud.embedded.store.transaction() as records:
+        row = records.first("BlockDeviceMapping", instance_uuid=uuid, volume_id=volume_id)
+        records.update("BlockDeviceMapping", row, {"attachment_id": None})
+        records.purge("VolumeAttachment", uuid=attachment["uuid"])
+    keeper.cloud.delete(uuid)
+    assert keeper.volumes.requests["terminate_connection"] == keeper.volumes.requests["detach"] == 1
     keeper.assert_free(volume_id)
