@@ -247,3 +247,21 @@ def test_a_neutron_without_the_extension_says_so(replay):
     replay.expect(played(asked("GET", "extensions", answer={"extensions": [{"alias": "router"}]})))
     context = neutron_replay.context_of(scenario("bind_to_host"))
     assert replay.network.supports_multiple_bindings(context) is False
+
+
+def test_a_live_migration_asks_ten_times_at_most(replay):
+    """Both hosts together, one port: look for the extension, mark, switch, look and describe, delete."""
+    aliases = {"extensions": [{"alias": "binding-extended"}]}
+    replay.expect(played(asked("GET", "extensions", answer=aliases)))
+    assert replay.network.supports_multiple_bindings(neutron_replay.context_of(scenario("bind_to_host")))
+    fresh = listing(**{"binding:host_id": "here", "binding:profile": {}})
+    replay.run("mark_migrating", played(fresh, update({"migrating_to": "there"})), host="there")
+    replay.run("activate_bindings", played(activate()), host="there")
+    here = listing(**{"binding:host_id": "there", "binding:vif_type": "ovs", "binding:profile": {}})
+    move = migration("live-migration")
+    replay.run("bind_to_host", played(here, *described()), host="there", migration=move)
+    old = delete()
+    old["path"] = f"/v2.0/ports/{PORT}/bindings/here"
+    replay.run("delete_bindings", played(old), host="here")
+    assert replay.done()
+    assert sum(replay.network.requests.values()) <= 10, replay.network.requests
