@@ -219,7 +219,8 @@ class ComputeClient:
         self._conf = transport.conf
         self._long_seconds = long_seconds
         self._minimum_version = minimum_version or _ask_minimum_version
-        self._version = None if pin == "auto" else release_of(pin)
+        self._pin = None if pin == "auto" else release_of(pin)
+        self._version = self._pin
 
     @classmethod
     def from_conf(cls, conf: cfg.ConfigOpts, transport: Any, serializer: Any) -> ComputeClient:
@@ -237,6 +238,10 @@ class ComputeClient:
             self._version = version
             LOG.info("Other computes are called in version %s (oldest service: %d)", version, minimum)
         return version
+
+    def forget_version(self) -> None:
+        """With the pin `auto` ask again what the others speak: they may have been upgraded (SIGHUP)."""
+        self._version = self._pin
 
     def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
         self,

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import oslo_messaging
 
 from computed import errors
 from computed.clients.messaging import bus_errors, rpc_client
+
+# The releases before 4.2, in which schedulers learnt to be told of instances, and those that brought more.
+_RELEASES: Final[Mapping[str, str]] = {
+    "icehouse": "3.0",
+    "juno": "3.0",
+    "kilo": "4.2",
+    "liberty": "4.2",
+    "mitaka": "4.3",
+    "newton": "4.3",
+    "ocata": "4.3",
+    "pike": "4.4",
+}
 
 LOG = logging.getLogger(__name__)
 
@@ -20,9 +33,12 @@ class SchedulerClient:
     message learns of it at the next periodic sync, so a cast that fails is logged and forgotten.
     """
 
-    def __init__(self, transport: Any, serializer: Any, host: str, *, is_enabled: bool) -> None:
+    def __init__(
+        self, transport: Any, serializer: Any, host: str, *, is_enabled: bool, pin: str | None = None
+    ) -> None:
+        """`pin` is `[upgrade_levels]scheduler`: a version, or the name of a release."""
         target = oslo_messaging.Target(topic="scheduler", version="4.0")
-        self._client = rpc_client(transport, target, serializer)
+        self._client = rpc_client(transport, target, serializer, _RELEASES.get(pin or "", pin))
         self._host = host
         self._is_enabled = is_enabled
 
@@ -46,5 +62,7 @@ class SchedulerClient:
                 self._client.prepare(version="4.2", fanout=True).cast(
                     context, method, host_name=self._host, **arguments
                 )
+        except oslo_messaging.RPCVersionCapError as error:
+            LOG.warning("[upgrade_levels]scheduler is too low for %s: %s", method, error)
         except errors.ConductorUnavailable as error:
             LOG.warning("The schedulers were not told: %s", error)

@@ -103,7 +103,11 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
         "computes": lambda: ComputeClient.from_conf(conf, transport, serializer),
         "compute_tasks": lambda: ComputeTaskClient(transport, serializer),
         "scheduler": lambda: SchedulerClient(
-            transport, serializer, conf.host, is_enabled=conf.filter_scheduler.track_instance_changes
+            transport,
+            serializer,
+            conf.host,
+            is_enabled=conf.filter_scheduler.track_instance_changes,
+            pin=conf.upgrade_levels.scheduler,
         ),
     }
     parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
@@ -121,6 +125,7 @@ def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: st
 
     def forget() -> None:
         host.tracker.reset()
+        host.computes.forget_version()
         forget_sessions()
 
     return Parts(host, manager, servers, PeriodicRunner(host, TASKS), recover.init_host, forget)
