@@ -163,6 +163,9 @@ METHODS: Final[Mapping[str, Method]] = {
             _form("5.0", "instance migration"),
         )
     ),
+    "confirm_resize": Method(
+        (_form("6.0", "instance migration"), _form("5.0", "instance migration")), uses_alternate_topic=False
+    ),
     "drop_move_claim_at_destination": Method((_form("6.0", "instance"), _form("5.3", "instance"))),
     "check_can_live_migrate_source": Method(
         (_form("6.0", "instance dest_check_data"), _form("5.0", "instance dest_check_data")),
@@ -303,6 +306,10 @@ class ComputeClient:
             migration=migration,
             request_spec=request_spec,
         )
+
+    def confirm_resize(self, context: Any, host: str, *, instance: Any, migration: Any) -> None:
+        """Destination to source, when nobody else does: remove what is kept for a way back."""
+        self._cast(context, host, "confirm_resize", instance=instance, migration=migration)
 
     def drop_move_claim_at_destination(self, context: Any, host: str, *, instance: Any) -> None:
         """Source to destination: give up the place of a live migration that failed."""

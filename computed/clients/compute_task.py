@@ -79,6 +79,10 @@ class ComputeTaskClient:
             host_list=host_list,
         )
 
+    def confirm_snapshot_based_resize(self, context: Any, *, instance: Any, migration: Any) -> None:
+        """Ask for a finished resize between cells to be confirmed."""
+        self._cast(context, "confirm_snapshot_based_resize", "1.22", instance=instance, migration=migration)
+
     def _cast(self, context: Any, method: str, version: str, **arguments: Any) -> None:
         with bus_errors(f"compute_task {method}"):
             self._client.prepare(version=version).cast(context, method, **arguments)

@@ -20,6 +20,7 @@ from computed.periodic import (
     scheduler_sync,
     share_access,
     shelved,
+    unconfirmed_resizes,
     usage_audit,
     volume_usage,
 )
@@ -55,6 +56,12 @@ TASKS: Final[tuple[Task, ...]] = (
         "_heal_instance_info_cache",
         network_cache.Healer(),
         every("heal_instance_info_cache_interval", zero_is_never=True),
+    ),
+    Task(
+        "_poll_unconfirmed_resizes",
+        unconfirmed_resizes.poll_unconfirmed_resizes,
+        default_spacing,
+        gate=unconfirmed_resizes.is_wanted,
     ),
     Task(
         "_poll_shelved_instances",

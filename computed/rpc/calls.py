@@ -10,6 +10,7 @@ from computed import errors
 from computed.operations import (
     build,
     console,
+    cross_cell_resize,
     destroy,
     diagnostics,
     events,
@@ -316,19 +317,42 @@ _ROWS: Final = (
         "prep_snapshot_based_resize_at_dest",
         "instance flavor nodename migration limits",
         EVENT,
+        cross_cell_resize.prep_snapshot_based_resize_at_dest,
         expected=(errors.MigrationPreCheckError,),
     ),
     _row(
         "prep_snapshot_based_resize_at_source",
         "instance migration snapshot_id=None",
         REVERT | MIGRATION | OWN,
+        cross_cell_resize.prep_snapshot_based_resize_at_source,
         expected=(errors.InstancePowerOffFailure,),
     ),
-    _row("finish_snapshot_based_resize_at_dest", "instance migration snapshot_id", REVERT | MIGRATION),
-    _row("confirm_snapshot_based_resize_at_source", "instance migration", EVENT | MIGRATION, lock=True),
-    _row("revert_snapshot_based_resize_at_dest", "instance migration", REVERT | MIGRATION, lock=True),
     _row(
-        "finish_revert_snapshot_based_resize_at_source", "instance migration", REVERT | MIGRATION, lock=True
+        "finish_snapshot_based_resize_at_dest",
+        "instance migration snapshot_id",
+        REVERT | MIGRATION,
+        cross_cell_resize.finish_snapshot_based_resize_at_dest,
+    ),
+    _row(
+        "confirm_snapshot_based_resize_at_source",
+        "instance migration",
+        EVENT | MIGRATION,
+        cross_cell_resize.confirm_snapshot_based_resize_at_source,
+        lock=True,
+    ),
+    _row(
+        "revert_snapshot_based_resize_at_dest",
+        "instance migration",
+        REVERT | MIGRATION,
+        cross_cell_resize.revert_snapshot_based_resize_at_dest,
+        lock=True,
+    ),
+    _row(
+        "finish_revert_snapshot_based_resize_at_source",
+        "instance migration",
+        REVERT | MIGRATION,
+        cross_cell_resize.finish_revert_snapshot_based_resize_at_source,
+        lock=True,
     ),
     # Live migration
     _row(

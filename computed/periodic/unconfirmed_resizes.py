@@ -1,0 +1,78 @@
+"""Confirms resizes that nobody has confirmed or reverted in time (`resize_confirm_window`)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import DELETING_STATES, Action, MigrationStatus, TaskState, VmState
+
+if TYPE_CHECKING:
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_LEFT_ALONE = (*DELETING_STATES, TaskState.RESIZE_FINISH)
+
+
+def is_wanted(host: ComputeHost) -> bool:
+    """Whether resizes are confirmed by themselves at all."""
+    return bool(host.conf.resize_confirm_window > 0)
+
+
+def poll_unconfirmed_resizes(host: ComputeHost, context: Any) -> None:
+    """Have every resize to this host confirmed that has been finished for longer than the window.
+
+    One conductor call when there are none.
+    """
+    window_seconds = host.conf.resize_confirm_window
+    for migration in objects.MigrationList.get_unconfirmed_by_dest_compute(
+        context, window_seconds, host.name, use_slave=True
+    ):
+        try:
+            _look_at(host, context, migration)
+        except Exception:
+            LOG.exception(
+                "Migration %s of instance %s was not confirmed; the next run tries again",
+                migration.uuid,
+                migration.instance_uuid,
+            )
+
+
+def _look_at(host: ComputeHost, context: Any, migration: Any) -> None:
+    try:
+        instance = objects.Instance.get_by_uuid(
+            context, migration.instance_uuid, expected_attrs=["metadata", "system_metadata"], use_slave=True
+        )
+    except errors.InstanceNotFound:
+        _fail(migration, "its instance is gone")
+        return
+    if instance.vm_state == VmState.ERROR:
+        _fail(migration, "its instance is in error")
+    elif instance.task_state in _LEFT_ALONE:
+        LOG.debug("Instance %s is %s: its resize waits", instance.uuid, instance.task_state)
+    elif instance.vm_state != VmState.RESIZED or instance.task_state is not None:
+        _fail(migration, f"its instance is {instance.vm_state}, {instance.task_state}")
+    else:
+        _confirm(host, context, instance, migration)
+
+
+def _fail(migration: Any, why: str) -> None:
+    LOG.warning("Migration %s ends in error: %s", migration.uuid, why)
+    migration.status = str(MigrationStatus.ERROR)
+    migration.save()
+
+
+def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """As the API does it for the owner (contract: conductor_rpc.json, calls_made_by_compute)."""
+    LOG.info("Nobody has confirmed the resize of instance %s: that is done now", instance.uuid)
+    migration.status = str(MigrationStatus.CONFIRMING)
+    migration.save()
+    objects.InstanceAction.action_start(context, instance.uuid, str(Action.CONFIRM_RESIZE), want_result=False)
+    if migration.cross_cell_move:
+        host.compute_tasks.confirm_snapshot_based_resize(context, instance=instance, migration=migration)
+    else:
+        host.computes.confirm_resize(
+            context, migration.source_compute, instance=instance, migration=migration
+        )
