@@ -46,7 +46,6 @@ class CrossCell(ConductorRole):
         self.cloud.embedded.network.create_bindings(
             self.context, self.instance(uuid, self.context), host=SECOND
         )
-        row = self.instance(uuid, self.context)
         with self.cloud.embedded.store.transaction() as records:
             found = records.first("Instance", uuid=uuid)
             assert found is not None
