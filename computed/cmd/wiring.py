@@ -14,6 +14,7 @@ from computed.clients.cinder import CinderVolumes
 from computed.clients.compute import ComputeClient
 from computed.clients.compute_task import ComputeTaskClient
 from computed.clients.conductor import ConductorIndirection
+from computed.clients.cyborg import CyborgAccelerators
 from computed.clients.glance import GlanceImages
 from computed.clients.keystone import forget_sessions
 from computed.clients.manila import ManilaShares
@@ -98,6 +99,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
         "images": lambda: GlanceImages(conf),
         "volumes": lambda: CinderVolumes(conf),
         "shares": lambda: ManilaShares(conf),
+        "accelerators": lambda: CyborgAccelerators(conf),
         "notifier": lambda: make_notifier(conf),
         "placement": lambda: placement_client_from(conf),
         "computes": lambda: ComputeClient.from_conf(conf, transport, serializer),

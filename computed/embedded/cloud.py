@@ -11,6 +11,7 @@ import oslo_messaging as messaging
 
 from computed import errors
 from computed.clients.placement import PlacementClient
+from computed.embedded.accelerators import EmbeddedAccelerators
 from computed.embedded.api import Api
 from computed.embedded.api_server import ApiServer
 from computed.embedded.bus import MemoryBus
@@ -92,6 +93,7 @@ class OneHostCloud:
         self.network = BridgeNetwork(self.store, subnet) if subnet else NoNetwork()
         self.volumes = EmbeddedVolumes(self.store)
         self.shares = EmbeddedShares()
+        self.accelerators = EmbeddedAccelerators()
         self.placement = PlacementClient(placement_adapter(app))
         self.scheduler = scheduler = OneHostScheduler(self.store, placement_adapter(app))
         computes = ComputeCalls(self.transport)
@@ -119,6 +121,7 @@ class OneHostCloud:
             "images": self.images,
             "volumes": self.volumes,
             "shares": self.shares,
+            "accelerators": self.accelerators,
             "placement": self.placement,
         }
         if self.bus is not None:

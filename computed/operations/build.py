@@ -13,11 +13,12 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.states import EDGES, Edge, TaskState, VmState
-from computed.steps import block_devices, network, volumes
+from computed.steps import accelerators, block_devices, network, volumes
 from computed.steps.announce import announce, announced
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage
 from computed.steps.failed_build import FailedBuild
+from computed.steps.faults import fault_message
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import (
     FirstBoot,
@@ -133,6 +134,7 @@ class Build:
         image_meta = image_meta_of(self.order.image)
         allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
         claim = self._claim(allocations)
+        accelerated = self._get_accelerators()
         self._name_disks(image_meta)
         with awaiting_plugs(self.host, self.instance) as plugging:
             network_info = self._get_network()
@@ -140,7 +142,7 @@ class Build:
             self.stage = Stage.SPAWN
             advance(self.host, self.instance, "build_spawning")
             publish(self.host, self.context, self.order.nodename)
-            first = FirstBoot(allocations, files, self.order.admin_password)
+            first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
             self._spawn(image_meta, network_info, first, plugging)
         self._finish(image_meta, network_info)
         claim.settle()
@@ -153,8 +155,8 @@ class Build:
             self._abort("this host cannot tag devices")
         if self.instance.trusted_certs and not can["supports_trusted_certs"]:
             self._abort("this host cannot check the signatures of images")
-        if self.order.accel_uuids:
-            self._abort("this compute does not handle accelerators yet")
+        if any(request.arq_uuid for request in self.order.requested_networks or ()):
+            self._abort("this host cannot plug a port into an accelerator")
 
     def _abort(self, reason: str) -> None:
         raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason)
@@ -185,6 +187,15 @@ class Build:
         hint = group_hint(self.order.request_spec, self.order.filter_properties)
         check_group_policy(self.host, self.context, instance, hint)
         return claim
+
+    def _get_accelerators(self) -> Any:
+        """Wait for the accelerators that the conductor has begun to bind to this host."""
+        uuids = self.order.accel_uuids
+        try:
+            return accelerators.bound(self.host, self.context, self.instance, uuids, self.undo)
+        except Exception as error:
+            reason = f"its accelerators were not bound: {fault_message(error)}"
+            raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason) from error
 
     def _name_disks(self, image_meta: Any) -> None:
         self.stage = Stage.DISKS

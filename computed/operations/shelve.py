@@ -31,9 +31,9 @@ def shelve_instance(
 ) -> None:
     """Stop a server and fill the image from its disk; with `shelved_offload_time` 0 then offload it.
 
-    When that fails the server is what it was, running if it ran, and the image is removed.
+    When that fails the server is what it was, running if it ran, and the image is removed. Its accelerators
+    are given back when it is offloaded, whatever `accel_uuids` says of them.
     """
-    shelving.refuse_accelerators(instance, accel_uuids)
     instance.load(*PARTS)
     is_offloaded = host.conf.shelved_offload_time == 0
     bdms = None
@@ -55,7 +55,6 @@ def shelve_offload_instance(
     accel_uuids: Sequence[str] | None,
 ) -> None:
     """Take a shelved server, or one that lives on a volume, off its host."""
-    shelving.refuse_accelerators(instance, accel_uuids)
     # An order that comes late must not destroy a server that has been unshelved meanwhile.
     require(instance, shelving.OFFLOADING_STATES)
     instance.load(*PARTS)
@@ -86,9 +85,7 @@ def _shelve(
             host.driver.snapshot(context.elevated(), instance, target)
         state = power.power_state(host, instance)
         shelf_marks.mark(host, instance, image_id)
-        advance(
-            host, instance, "shelve_then_offload" if is_offloaded else "shelve_done", power_state=state
-        )
+        advance(host, instance, "shelve_then_offload" if is_offloaded else "shelve_done", power_state=state)
     except errors.ConductorUnavailable:
         # Nobody knows what the record says: what has been done may be what it speaks of.
         raise
@@ -106,9 +103,7 @@ def _begin(host: ComputeHost, context: Any, instance: Any, image_id: str) -> Non
         raise
 
 
-def _take_back(
-    host: ComputeHost, context: Any, instance: Any, image_id: str | None, *, was_on: bool
-) -> None:
+def _take_back(host: ComputeHost, context: Any, instance: Any, image_id: str | None, *, was_on: bool) -> None:
     """After a failure: remove the image, and start the guest again unless it is being deleted."""
     try:
         record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])

@@ -12,7 +12,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.states import TaskState, VmState
-from computed.steps import network, shelf_marks, shelving, volumes
+from computed.steps import accelerators, network, shelf_marks, shelving, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, FirstBoot, doomed_guest, image_meta_of, new_guest
 from computed.steps.plugging import awaiting_plugs
@@ -44,19 +44,24 @@ def unshelve_instance(  # noqa: PLR0913 (the arguments of the RPC)
 
     When that fails the server is offloaded as before, with its image, and holds nothing on this host.
     """
-    shelving.refuse_accelerators(instance, accel_uuids)
     instance.load(*PARTS)
     nodename = node or min(host.tracker.nodenames(), default="")
     limits = (filter_properties or {}).get("limits") or {}
-    Unshelving(host, context, instance, image).run(nodename, limits, request_spec)
+    Unshelving(host, context, instance, image, accel_uuids or ()).run(nodename, limits, request_spec)
 
 
 class Unshelving:
     """One unshelving: its steps in order, each with its undo."""
 
     def __init__(
-        self, host: ComputeHost, context: RequestContext, instance: Any, image: Mapping[str, Any] | None
+        self,
+        host: ComputeHost,
+        context: RequestContext,
+        instance: Any,
+        image: Mapping[str, Any] | None,
+        accel_uuids: Sequence[str],
     ) -> None:
+        self.accel_uuids = accel_uuids
         self.host = host
         self.context = context
         self.instance = instance
@@ -88,12 +93,14 @@ class Unshelving:
         image_meta = image_meta_of(self.image) if self.image else instance.image_meta
         allocations = host.placement.get_allocations(context, instance.uuid)["allocations"]
         claim = self._claim(nodename, allocations, limits)
+        accelerated = accelerators.bound(host, context, instance, self.accel_uuids, self.undo)
         volumes.prepare(host, context, instance, self.bdms, self.undo)
         with awaiting_plugs(host, instance) as plugging:
             providers = network.providers_of(request_spec)
             self.undo.push("unbind the ports", lambda: host.network.unbind(context.elevated(), instance))
             network_info = host.network.bind_to_host(context, instance, host=host.name, providers=providers)
-            spec = new_guest(instance, image_meta, network_info, self.bdms, FirstBoot(allocations))
+            first = FirstBoot(allocations, accelerators=accelerated)
+            spec = new_guest(instance, image_meta, network_info, self.bdms, first)
             self.undo.push(_GUEST, lambda: host.driver.destroy(context, doomed_guest(instance, self.bdms)))
             plugging.expect_ports(network_info)
             host.driver.spawn(context, replace(spec, disks=self._disks(spec.disks)))

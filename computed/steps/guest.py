@@ -27,12 +27,18 @@ class FirstBoot:
     allocations: Mapping[str, Any] = field(default_factory=dict)
     injected_files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     admin_password: str | None = field(default=None, repr=False)
+    accelerators: Sequence[Mapping[str, Any]] = ()
 
 
-def known_guest(instance: Any, bdms: Iterable[Any], shares: Iterable[Any] = ()) -> GuestSpec:
+def known_guest(
+    instance: Any,
+    bdms: Iterable[Any],
+    shares: Iterable[Any] = (),
+    accelerators: Iterable[Mapping[str, Any]] = (),
+) -> GuestSpec:
     """The specification of a guest that has been built before, from what its records remember.
 
-    `shares` are mappings of file shares that are mounted on this host.
+    `shares` are mappings of file shares that are mounted on this host, `accelerators` as of GuestSpec.
     """
     instance.load(*PARTS)
     return GuestSpec(
@@ -41,6 +47,7 @@ def known_guest(instance: Any, bdms: Iterable[Any], shares: Iterable[Any] = ()) 
         network_info=network.cached(instance),
         disks=disk_specs(instance, bdms),
         shares=tuple(shares),
+        accelerators=tuple(accelerators),
     )
 
 
@@ -67,6 +74,7 @@ def new_guest(
         allocations=first.allocations,
         injected_files=first.injected_files,
         admin_password=first.admin_password,
+        accelerators=tuple(first.accelerators),
     )
 
 

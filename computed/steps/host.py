@@ -18,6 +18,7 @@ from computed.steps.remembered import Remembered
 if TYPE_CHECKING:
     from oslo_config import cfg
 
+    from computed.clients.accelerators import AcceleratorService
     from computed.clients.compute import ComputeClient
     from computed.clients.compute_task import ComputeTaskClient  # type: ignore[import-not-found]
     from computed.clients.images import ImageService
@@ -47,6 +48,7 @@ class ComputeHost:
     images: ImageService
     volumes: VolumeService
     shares: ShareService
+    accelerators: AcceleratorService
     placement: PlacementClient
     computes: ComputeClient
     compute_tasks: ComputeTaskClient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import POWERED_OFF, PowerState, ShareStatus
-from computed.steps import shares, shelf_marks
+from computed.steps import accelerators, shares, shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.records import advance, set_error
@@ -77,7 +77,8 @@ def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
     except Exception:
         set_error(host, instance)
         raise
-    host.driver.power_on(context, known_guest(instance, bdms, wanted))
+    accelerated = accelerators.of(host, context, instance)
+    host.driver.power_on(context, known_guest(instance, bdms, wanted, accelerated))
     shares.set_status(host, wanted, ShareStatus.ACTIVE)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import EDGES, Edge, PowerState, ShareStatus, TaskState, VmState
-from computed.steps import shares
+from computed.steps import accelerators, shares
 from computed.steps.announce import announce
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
@@ -56,7 +56,8 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     try:
         if hard:
             shares.mount(host, context, instance, wanted)
-        host.driver.reboot(context.elevated(), known_guest(instance, bdms, wanted), hard=hard)
+        spec = known_guest(instance, bdms, wanted, accelerators.of(host, context, instance))
+        host.driver.reboot(context.elevated(), spec, hard=hard)
         shares.set_status(host, wanted, ShareStatus.ACTIVE)
     except Exception as error:
         _survive(host, context, instance, error, bdms)

@@ -9,7 +9,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import PowerState
-from computed.steps import network, shares, volumes
+from computed.steps import accelerators, network, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance, destroy
@@ -35,6 +35,7 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
             remove_guest(host, context, instance, bdms)
             shares.release(host, context, instance)
             volumes.release(host, context, instance, bdms)
+            accelerators.release(host, context, instance)
         advance(
             host,
             instance,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
 from computed.states import EDGES, Edge, TaskState, VmState
-from computed.steps import power, volumes
+from computed.steps import accelerators, power, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import doomed_guest
 from computed.steps.records import advance, forget_host
@@ -26,14 +25,6 @@ SHELVING_STATES: Final = (
     TaskState.SHELVING_IMAGE_UPLOADING,
 )
 OFFLOADING_STATES: Final = (TaskState.SHELVING, TaskState.SHELVING_OFFLOADING)
-
-
-def refuse_accelerators(instance: Any, accel_uuids: Sequence[str] | None) -> None:
-    """Raise AcceleratorRequestOpFailed: nobody here could give them back or take them again."""
-    if accel_uuids:
-        raise errors.AcceleratorRequestOpFailed(
-            op="shelving", msg=f"this compute does not handle those of instance {instance.uuid} yet"
-        )
 
 
 def offload(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, clean_shutdown: bool) -> None:
@@ -55,6 +46,7 @@ def offload(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, clean_
         instance.vm_state = VmState.SHELVED
         host.network.unbind(admin, instance)
         volumes.park(host, context, instance, bdms)
+        accelerators.release(host, context, instance)
         host.placement.delete_allocations(context, instance.uuid)
         _leave_host(host, instance, state)
         host.tracker.release(instance)

@@ -44,6 +44,7 @@ class GuestSpec:
     admin_password: str | None = field(default=None, repr=False)
     power_on: bool = True
     shares: tuple[Any, ...] = ()  # objects.ShareMapping, mounted on the host
+    accelerators: tuple[Mapping[str, Any], ...] = ()  # accelerator requests as cyborg tells them, bound
 
 
 @dataclass(frozen=True, slots=True)

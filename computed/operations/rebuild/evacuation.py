@@ -9,7 +9,7 @@ from typing import Any, Final
 from computed import errors
 from computed.operations.rebuild.attempt import Attempt
 from computed.states import MigrationStatus, VmState
-from computed.steps import moves, network, volumes
+from computed.steps import accelerators, moves, network, volumes
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
@@ -44,7 +44,9 @@ class Evacuation(Attempt):
         files = decode_files(self.order.injected_files)
         image_ref = self.order.orig_image_ref if self._is_on_disk else self.instance.image_ref
         self._announce_start(image_ref or self.order.orig_image_ref)
-        first = FirstBoot(allocations, files, self.order.admin_password)
+        uuids = self.order.accel_uuids
+        accelerated = accelerators.bound(self.host, self.context, self.instance, uuids, self.undo)
+        first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
         with awaiting_plugs(self.host, self.instance) as plugging:
             advance(self.host, self.instance, "rebuild_block_devices")
             network_info = self._move_ports()
@@ -98,8 +100,6 @@ class Evacuation(Attempt):
             self.state_wanted = order.target_state
         if not driver.capabilities["supports_evacuate"]:
             raise errors.InstanceEvacuateNotSupported()
-        if order.accel_uuids:
-            self._abort("this compute does not handle accelerators yet")
         if has_guest(self.host, self.instance):
             raise errors.InstanceExists(name=self.instance.name)
         self._is_on_disk = driver.has_disks_of(self.instance)

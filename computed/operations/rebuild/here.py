@@ -9,7 +9,7 @@ from computed import errors
 from computed.lib.undo import UndoStack
 from computed.operations.rebuild import reimage
 from computed.operations.rebuild.attempt import Attempt
-from computed.steps import network, volumes
+from computed.steps import accelerators, network, volumes
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_off
@@ -40,7 +40,8 @@ class RebuildHere(Attempt):
         self._remove_guest()
         self._reimage()
         self._reconnect()
-        first = FirstBoot(allocations, files, self.order.admin_password)
+        accelerated = accelerators.of(self.host, self.context, self.instance)
+        first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
         with awaiting_plugs(self.host, self.instance) as plugging:
             self._spawning()
             self._has_guest = True

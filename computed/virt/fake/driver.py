@@ -150,6 +150,7 @@ class FakeDriver(
                 vifs=[vif["id"] for vif in spec.network_info or ()],
                 image=next((disk.image_id for disk in spec.disks if disk.boot_index == 0), None),
                 volumes=volumes_in(spec),
+                accelerators=_accelerators_in(spec),
             )
             if spec.power_on:
                 guest.boot()
@@ -178,6 +179,7 @@ class FakeDriver(
         with self._orders.around("power_on", instance), self._store.changing(instance.uuid) as guest:
             if guest.power_state != PowerState.RUNNING:
                 guest.volumes = volumes_in(spec)
+                guest.accelerators = _accelerators_in(spec)
                 guest.boot()
 
     def power_off(self, instance: Any, *, timeout_seconds: int = 0, retry_seconds: int = 0) -> None:
@@ -194,6 +196,7 @@ class FakeDriver(
             with self._store.changing(spec.instance.uuid) as guest:
                 if hard:
                     guest.volumes = volumes_in(spec)
+                guest.accelerators = _accelerators_in(spec)
                 guest.boot()
 
     def delete_instance_files(self, instance: Any) -> bool:
@@ -235,3 +238,7 @@ class FakeDriver(
 
 def _state(guest: FakeGuest) -> GuestState:
     return GuestState(guest.uuid, guest.power_state)
+
+
+def _accelerators_in(spec: GuestSpec) -> list[str]:
+    return [request["uuid"] for request in spec.accelerators]

@@ -32,6 +32,8 @@ class FakeGuest:
     vifs: list[str] = field(default_factory=list)
     volumes: dict[str, str] = field(default_factory=dict)
     """Volume id → device name."""
+    accelerators: list[str] = field(default_factory=list)
+    """Ids of the accelerator requests whose devices it was started with."""
     is_adopted: bool = False
     """Whether another agent made it, so that its volumes are not known here."""
     console: list[str] = field(default_factory=list)

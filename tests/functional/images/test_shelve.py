@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -278,12 +279,36 @@ def test_an_order_that_comes_after_the_deletion(owner: Owner) -> None:
     assert owner.guest(uuid) is None
 
 
-def test_accelerators_are_not_left_behind(owner: Owner) -> None:
+def with_accelerators(owner: Owner, uuid: str) -> None:
+    """Let the server's flavor ask for accelerators."""
+    flavor = copy.deepcopy(owner.cloud.row(uuid)["flavor"])
+    flavor["nova_object.data"]["extra_specs"] = {"accel:device_profile": "fpga"}
+    owner.cloud.set_fields(uuid, flavor=flavor)
+
+
+def test_accelerators_are_given_back_and_others_taken(owner: Owner) -> None:
+    service = owner.cloud.embedded.accelerators
     uuid = owner.server()
-    owner.shelve(uuid, accel_uuids=["aaaaaaaa-0000-4000-8000-000000000001"])
+    with_accelerators(owner, uuid)
+    service.add(uuid)
+    owner.shelve(uuid)
+    assert owner.states(uuid) == ("shelved_offloaded", None)
+    assert service.ids() == []
+    other = service.add(uuid)
+    owner.unshelve(uuid, accel_uuids=[other])
     assert owner.states(uuid) == ("active", None)
-    assert_untouched(owner, uuid)
-    assert "accelerators" in owner.cloud.faults(uuid)[0] or "Accelerator" in owner.cloud.faults(uuid)[0]
+    assert owner.guest(uuid).accelerators == [other]
+
+
+def test_accelerators_that_are_not_bound_leave_the_server_offloaded(owner: Owner) -> None:
+    service = owner.cloud.embedded.accelerators
+    uuid = owner.server()
+    with_accelerators(owner, uuid)
+    owner.shelve(uuid)
+    other = service.add(uuid, "BindFailed")
+    owner.unshelve(uuid, accel_uuids=[other])
+    assert owner.states(uuid) == ("shelved_offloaded", None)
+    assert (service.ids(), owner.guest(uuid)) == ([], None)
 
 
 # Failures of offloading

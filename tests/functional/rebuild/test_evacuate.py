@@ -138,7 +138,6 @@ def refused(moves: RebuildRole, uuid: str, vm_state: str, **more: Any) -> None:
     [
         ({"on_shared_storage": True}, "shared storage"),
         ({"target_state": "paused"}, "paused"),
-        ({"accel_uuids": ["a"]}, "accelerators"),
     ],
 )
 def test_what_this_host_cannot_do_ends_in_error(moves: RebuildRole, more: dict[str, Any], word: str) -> None:

@@ -23,6 +23,7 @@ from computed.cmd import wiring
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.conf import CONF, register_all
 from computed.context import RequestContext
+from computed.embedded.accelerators import EmbeddedAccelerators
 from computed.embedded.bus import MemoryBus
 from computed.embedded.conductor import actions
 from computed.embedded.conductor.calls import ClassCall
@@ -327,6 +328,7 @@ class Bench(Plane):
         self.tasks = TaskRecorder()
         self.network = PortNetwork()
         self.volumes = EmbeddedVolumes(self.store)
+        self.accelerators = EmbeddedAccelerators()
         self.notices = Notices()
         self.serializer = WireSerializer()
         self.transport = self.bus.rpc_transport(self.conf)
@@ -375,6 +377,7 @@ class Bench(Plane):
             network=self.network,
             images=None,
             volumes=self.volumes,
+            accelerators=self.accelerators,
             notifier=self.notices,
         )
         self.parts = wiring.build_parts(self.host, self.transport, self.serializer, EXECUTOR)

@@ -136,7 +136,6 @@ def test_a_guest_that_cannot_be_cleaned_up_keeps_the_build_from_another_host(mak
 @pytest.mark.parametrize(
     "what",
     [
-        {"accel_uuids": ["aaaaaaaa-0000-4000-8000-000000000009"]},
         {"injected_files": [["/etc/motd", "not base64!"]]},
         {"image": {"id": "aaaaaaaa-1111-4000-8000-000000000001", "properties": {"hw_disk_bus": "nonsense"}}},
     ],
