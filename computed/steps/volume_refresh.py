@@ -18,28 +18,30 @@ def refresh_if_possible(host: ComputeHost, context: Any, instance: Any, bdms: An
     """As `refresh`, finishing what was begun: what is only reserved, and what a killed agent has left
     half-attached, is connected. Without the service what is remembered has to do.
     """
-    try:
-        _finish_attachments(host, context, instance, bdms)
-        for bdm in refresh(host, context, instance, bdms):
-            _connect(host, context, instance, bdm)
-    except errors.NovaException as error:
-        LOG.warning("Instance %s uses its volumes as they were: %s", instance.uuid, error)
+    for bdm in volume_bdms(bdms):
+        try:
+            _bring_up(host, context, instance, bdm)
+        except errors.NovaException as error:
+            LOG.warning("Instance %s uses volume %s as it was: %s", instance.uuid, bdm.volume_id, error)
 
 
-def _connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+def _bring_up(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    if connection_of(bdm):
+        is_wanted = bool(refresh(host, context, instance, [bdm]))
+    else:
+        # The verb that holds the instance's lock is ours: whoever began to connect the volume is no more,
+        # and whoever has only reserved it waits for the lock.
+        is_wanted = bdm.attachment_id is not None and _is_begun(host, context, bdm)
+    if not is_wanted:
+        return
+    LOG.info("Volume %s of instance %s is connected now", bdm.volume_id, instance.uuid)
     connect(host, context, instance, bdm)
     save(host, bdm)
     host.volumes.attachment_complete(context, bdm.attachment_id)
 
 
-def _finish_attachments(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
-    """The verb that holds the instance's lock is ours: whoever connected these volumes is no more."""
-    for bdm in volume_bdms(bdms):
-        if bdm.attachment_id is None or connection_of(bdm):
-            continue
-        if host.volumes.attachment_get(context, bdm.attachment_id).connection_info:
-            LOG.info("The attachment of volume %s is finished", bdm.volume_id)
-            _connect(host, context, instance, bdm)
+def _is_begun(host: ComputeHost, context: Any, bdm: Any) -> bool:
+    return bool(host.volumes.attachment_get(context, bdm.attachment_id).connection_info)
 
 
 def reconcile(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
@@ -70,6 +72,14 @@ def _drop_stale_mappings(
         try:
             host.volumes.attachment_get(context, bdm.attachment_id)
         except errors.VolumeAttachmentNotFound:
+            if bdm.is_root:
+                # Its mapping is all that still says where the server's system is.
+                LOG.error(
+                    "Instance %s boots from volume %s, which the volume service does not have attached",
+                    instance.uuid,
+                    bdm.volume_id,
+                )
+                continue
             LOG.warning("Instance %s has volume %s no more: its mapping goes", instance.uuid, bdm.volume_id)
             bdm.destroy()
             bdms.objects.remove(bdm)

@@ -234,6 +234,14 @@ def test_a_reboot_drops_what_the_service_does_not_have(bench):
     assert bench.driver.volumes_of(server.uuid) == {kept: "/dev/sdc"}
 
 
+def test_a_reboot_never_drops_what_the_server_boots_from(bench):
+    volume_id = bench.volumes.add()
+    server = boot(bench, [given(bench, volume_id)])
+    bench.volumes.attachment_delete(bench.context, mapping(bench, server, volume_id).attachment_id)
+    reboot(bench, server)
+    assert mapping(bench, server, volume_id) is not None
+
+
 def test_a_reboot_drops_attachments_that_nobody_knows(bench):
     server = bench.boot()
     stale, kept = bench.volumes.add(), attach(bench, server)
