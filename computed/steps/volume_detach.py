@@ -112,6 +112,7 @@ def give_up(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     for bdm in volumes.volume_bdms(bdms):
         if bdm.volume_id is not None and bdm.delete_on_termination:
             try:
-                destroy(host, bdm)
+                # Not patiently: the build may have failed because there is no conductor.
+                bdm.destroy()
             except errors.NovaException as error:
                 LOG.info("The mapping of volume %s stays: %s", bdm.volume_id, error)

@@ -27,22 +27,19 @@ class FakeVolumes(VolumePort):
 
     def detach_volume(self, context: Any, instance: Any, disk: DiskSpec) -> None:
         with self._orders.around("detach_volume", instance), self._store.changing(instance.uuid) as guest:
-            if guest.volumes.pop(str(disk.volume_id), None) is None:
-                raise errors.DiskNotFound(location=disk.device_name)
+            del guest.volumes[_find(guest, disk)]
 
     def swap_volume(
         self, context: Any, instance: Any, old: DiskSpec, new: DiskSpec, *, new_size_gib: int | None
     ) -> Mapping[str, Any]:
         with self._orders.around("swap_volume", instance), self._store.changing(instance.uuid) as guest:
-            if guest.volumes.pop(str(old.volume_id), None) is None:
-                raise errors.DiskNotFound(location=old.device_name)
+            del guest.volumes[_find(guest, old)]
             _plug(guest, new)
         return new.connection_info or {}
 
     def extend_volume(self, context: Any, instance: Any, disk: DiskSpec, *, size_bytes: int) -> None:
         with self._orders.around("extend_volume", instance), self._store.changing(instance.uuid) as guest:
-            if disk.volume_id not in guest.volumes:
-                raise errors.DiskNotFound(location=disk.device_name)
+            _find(guest, disk)
             guest.say(f"EXTENDED {disk.volume_id} {size_bytes}")
 
     def create_volume_snapshot(
@@ -71,7 +68,7 @@ class FakeVolumes(VolumePort):
                 for uuid, guest in guests.items()
                 if guest is not None
                 for disk in disks[uuid]
-                if disk.volume_id in guest.volumes
+                if disk.volume_id in guest.volumes or disk.device_name in guest.volumes.values()
             }
 
     def volumes_of(self, uuid: str) -> dict[str, str]:
@@ -83,6 +80,17 @@ class FakeVolumes(VolumePort):
 def volumes_in(spec: GuestSpec) -> dict[str, str]:
     """What a guest that is made of `spec` has: volume id → device name."""
     return {str(disk.volume_id): disk.device_name or "" for disk in spec.disks if disk.source == "volume"}
+
+
+def _find(guest: FakeGuest, disk: DiskSpec) -> str:
+    """The name under which the guest has a volume: one that was moved in the volume service got the id of
+    its old self back, and the guest was not told."""
+    if disk.volume_id in guest.volumes:
+        return str(disk.volume_id)
+    for volume_id, device_name in guest.volumes.items():
+        if device_name and device_name == disk.device_name:
+            return volume_id
+    raise errors.DiskNotFound(location=disk.device_name)
 
 
 def _plug(guest: FakeGuest, disk: DiskSpec) -> None:

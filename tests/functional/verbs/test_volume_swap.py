@@ -5,7 +5,7 @@ import json
 import pytest
 
 from computed import errors, objects
-from tests.functional.verbs.test_volumes import attach, is_attached, mapping
+from tests.functional.verbs.test_volumes import attach, detach, is_attached, is_given_back, mapping
 
 
 @pytest.fixture
@@ -64,6 +64,8 @@ def test_a_migration_in_the_volume_service_keeps_the_id(bench, server):
     assert json.loads(bdm.connection_info)["serial"] == swap.old
     assert bench.volumes.row(swap.old)["status"] == "in-use"
     assert bench.volumes.row(swap.old)["migration_status"] == "success"
+    detach(bench, server, swap.old)
+    is_given_back(bench, server, swap.old)
 
 
 @pytest.mark.parametrize("trouble", ["driver", "get", "attachment_update", "attachment_complete"])
