@@ -118,7 +118,7 @@ def finish_snapshot_based_resize_at_dest(
                 "resize_done",
                 host=host.name,
                 node=migration.dest_node,
-                compute_id=host.tracker.compute_node(migration.dest_node).id,
+                compute_id=resizing.compute_id(host, context, migration.dest_node),
                 launched_at=timeutils.utcnow(with_timezone=True),
                 power_state=power.power_state(host, instance),
             )
@@ -243,8 +243,8 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any) -
     was_active = resizing.was(instance) == VmState.ACTIVE
     if instance.old_flavor is not None:
         resizing.take_flavor(instance, instance.old_flavor)
-    node = host.tracker.compute_node(migration.source_node)
-    advance(host, instance, "revert", host=host.name, node=migration.source_node, compute_id=node.id)
+    node, node_id = migration.source_node, resizing.compute_id(host, context, migration.source_node)
+    advance(host, instance, "revert", host=host.name, node=node, compute_id=node_id)
     resizing.try_return_allocation(host, context, instance, migration)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     resizing.connect_volumes(host, context, instance, bdms)

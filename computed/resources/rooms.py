@@ -23,8 +23,13 @@ class Rooms:
 
     def arrived(self, instance: Any, nodename: str, migration: Any) -> None:
         """An instance has moved to here, or changed its size here, and its record says so: its own line has
-        its size of now, and the room for the way back is what it had on this node before, if any."""
-        ledger = self._node(nodename).ledger
+        its size of now, and the room for the way back is what it had on this node before, if any.
+
+        Nothing before the first audit, which goes by the records."""
+        node = self._nodes.get(nodename)
+        if node is None:
+            return
+        ledger = node.ledger
         before = ledger.entries().get((instance.uuid, None))
         _enter(ledger, (instance.uuid, None), _line_now(ledger, instance))
         if before is None:
@@ -33,8 +38,13 @@ class Rooms:
             _enter(ledger, (instance.uuid, migration.uuid), replace(before, state=None))
 
     def stays(self, instance: Any, nodename: str) -> None:
-        """The moves of an instance that lives here are over: it holds its size of now, and nothing else."""
-        ledger = self._node(nodename).ledger
+        """The moves of an instance that lives here are over: it holds its size of now, and nothing else.
+
+        Nothing before the first audit, which goes by the records."""
+        node = self._nodes.get(nodename)
+        if node is None:
+            return
+        ledger = node.ledger
         ledger.drop_matching(instance.uuid, migrations_only=True)
         _enter(ledger, (instance.uuid, None), _line_now(ledger, instance))
 

@@ -31,6 +31,18 @@ def take_flavor(instance: Any, flavor: Any) -> None:
     instance.ephemeral_gb = flavor.ephemeral_gb
 
 
+def compute_id(host: ComputeHost, context: Any, nodename: str) -> int:
+    """The id of the record of one of this host's nodes, also before the first audit has found it.
+
+    Raises ComputeHostNotFound.
+    """
+    try:
+        return int(host.tracker.compute_node(nodename).id)
+    except errors.ComputeHostNotFound:
+        found = objects.ComputeNode.get_by_host_and_nodename(context.elevated(), host.name, nodename)
+        return int(found.id)
+
+
 def was(instance: Any) -> str:
     """The vm_state before the resize."""
     return str(instance.system_metadata.get(OLD_VM_STATE) or VmState.ACTIVE)

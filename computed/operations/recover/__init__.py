@@ -12,6 +12,7 @@ from computed import objects
 from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
 from computed.operations.recover.unclaimed import interrupted_builds, is_perhaps_queued
+from computed.steps import interrupted_resizes
 from computed.steps.lifecycle import listen
 from computed.steps.share_rules import drop_stale_rules
 
@@ -69,6 +70,7 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
         if instance.uuid in evacuated:
             continue
         _start_lane(start, instance, guests)
+    _confirm_resizes(start)
     _end_unclaimed_builds(start, evacuated.union(instance.uuid for instance in instances))
     is_done = host.lanes.wait_idle(PATIENCE_SECONDS)
     start.is_over.set()
@@ -78,6 +80,13 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
             len(host.lanes),
             PATIENCE_SECONDS,
         )
+
+
+def _confirm_resizes(start: Start) -> None:
+    """Go on with the confirmations that were interrupted here, on the source."""
+    for migration in interrupted_resizes.unfinished_confirmations(start.host, start.context):
+        work = partial(interrupted_resizes.confirm, start.host, start.context, migration)
+        start.host.lanes.start(f"confirmation-{migration.instance_uuid}", work)
 
 
 def _end_unclaimed_builds(start: Start, known: frozenset[str]) -> None:

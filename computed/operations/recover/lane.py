@@ -13,7 +13,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
-from computed.steps import live_migration, power_sync, shares, shelf_marks
+from computed.steps import interrupted_resizes, live_migration, power_sync, shares, shelf_marks
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.handover import finish_interrupted
@@ -37,7 +37,7 @@ class Start:
     """Set when the service serves: what was read of an instance may be old then."""
 
 
-_RESUMABLE: Final = (Remedy.KEEP, Remedy.CLEAR, Remedy.SETTLE)
+_RESUMABLE: Final = (Remedy.KEEP, Remedy.CLEAR, Remedy.SETTLE, Remedy.END_RESIZE)
 _NEVER_RESUMED: Final = (VmState.ERROR, VmState.SOFT_DELETED)
 
 
@@ -221,6 +221,26 @@ def _finish_migration(host: ComputeHost, context: RequestContext, instance: Any,
         fail(host, context, instance, "its guest may be on another host")
 
 
+def _end_resize(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    interrupted_resizes.end(host, context, instance)
+    _clear(host, context, instance, guest)
+
+
+def _put_back(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    try:
+        interrupted_resizes.put_back(host, context, instance, guest)
+    except (errors.InstanceNotFound, errors.UnexpectedTaskStateError):
+        raise
+    except Exception:
+        LOG.exception("The guest of instance %s could not be made again", instance.uuid)
+        fail(host, context, instance, "its resize was interrupted", guest)
+
+
+def _go_on(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    if not interrupted_resizes.go_on(host, context, instance):
+        fail(host, context, instance, "its resize was interrupted", guest)
+
+
 def _delete(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
     host.own_calls("terminate_instance", context, instance=instance, bdms=None)
 
@@ -267,6 +287,9 @@ _REMEDIES: Final[Mapping[Remedy, _Apply]] = {
     Remedy.RESCUE: _settle_rescue,
     Remedy.FINISH_UNSHELVE: _finish_unshelve,
     Remedy.OFFLOAD: _offload,
+    Remedy.END_RESIZE: _end_resize,
+    Remedy.PUT_BACK: _put_back,
+    Remedy.GO_ON: _go_on,
     Remedy.END_MIGRATION: _end_migration,
     Remedy.FINISH_MIGRATION: _finish_migration,
 }

@@ -34,6 +34,9 @@ class Remedy(StrEnum):
     RESCUE = "call it rescued if its guest is, else what its guest is"
     FINISH_UNSHELVE = "call it active, and forget its image"
     OFFLOAD = "take it off this host"
+    END_RESIZE = "end its resize, and forget the task"
+    PUT_BACK = "end its resize, and make its guest again"
+    GO_ON = "go on with its resize"
     END_MIGRATION = "end its live migration, and forget the task"
     FINISH_MIGRATION = "finish its live migration, if it was on its way, else error"
 
@@ -175,20 +178,15 @@ ROWS: Final = (
     Row((TaskState.SHELVING_OFFLOADING,), Remedy.SETTLE, "its offloading had not begun"),
     Row((TaskState.UNSHELVING,), Remedy.CLEAR, "it can be unshelved again"),
     # Moves
-    Row((TaskState.RESIZE_PREP,), Remedy.CLEAR, "its resize had not begun here"),
-    Row((TaskState.RESIZE_MIGRATING,), Remedy.SETTLE, "its disks had not left", guests=_RUNNING),
-    Row((TaskState.RESIZE_MIGRATING,), Remedy.FAIL, "its resize was interrupted"),
+    Row((TaskState.RESIZE_PREP,), Remedy.END_RESIZE, "its resize had not begun here"),
+    Row((TaskState.RESIZE_MIGRATING,), Remedy.PUT_BACK, "its disks had not left for good"),
     Row(
         (TaskState.RESIZE_MIGRATED, TaskState.RESIZE_FINISH),
-        Remedy.FAIL,
-        "its resize was interrupted",
+        Remedy.GO_ON,
+        "it had come here, and its resize was interrupted",
     ),
-    Row((TaskState.RESIZE_REVERTING,), Remedy.FAIL, "its guest is not here", guests=_ABSENT),
-    Row(
-        (TaskState.RESIZE_REVERTING, TaskState.RESIZE_CONFIRMING),
-        Remedy.CLEAR,
-        "its resize can be confirmed or reverted again",
-    ),
+    Row((TaskState.RESIZE_REVERTING,), Remedy.GO_ON, "the way back was interrupted"),
+    Row((TaskState.RESIZE_CONFIRMING,), Remedy.CLEAR, "its resize can be confirmed or reverted again"),
     Row((TaskState.MIGRATING,), Remedy.FINISH_MIGRATION, "its guest has left", guests=_ABSENT),
     Row((TaskState.MIGRATING,), Remedy.END_MIGRATION, "its live migration was interrupted"),
 )

@@ -68,7 +68,8 @@ class _Finish:
         self.context = context
         self.instance = instance
         self.migration = migration
-        self.old_flavor = instance.flavor
+        # A leg that is done again after a restart finds the new flavor already.
+        self.old_flavor = instance.old_flavor or instance.flavor
         self.is_resize = migration.old_instance_type_id != migration.new_instance_type_id
 
     def begin(self) -> bool:
@@ -109,7 +110,7 @@ class _Finish:
                 self.instance,
                 host=self.host.name,
                 migration=self.migration,
-                providers=network.providers_of(request_spec),
+                providers=network.providers_of(request_spec) or None,
             )
             network.remember(self.instance, network_info)
 

@@ -19,6 +19,7 @@ from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance, save
 from computed.steps.removal import publish
+from computed.steps.shared_storage import is_shared
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -51,7 +52,7 @@ def _revert(host: ComputeHost, context: Any, instance: Any, migration: Any, requ
     with erring(host, instance, back_to=VmState.ACTIVE):
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
         is_same_host = migration.source_compute == host.name
-        keeps = is_same_host or host.driver.keeps_disks_of(instance, migration)
+        keeps = is_same_host or is_shared(host, context, instance, migration.source_compute)
         host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=not keeps)
         shares.leave(host, context, instance, migration)
         volumes.park(host, context, instance, bdms)
@@ -102,7 +103,7 @@ def finish_revert_resize(
     """
     instance.load(*PARTS)
     with host.locks.hold(_lock_of(instance)):
-        if not _begin(host, instance, migration):
+        if not _begin(host, context, instance, migration):
             return
         try:
             with erring(host, instance, back_to=VmState.ACTIVE):
@@ -112,7 +113,7 @@ def finish_revert_resize(
             raise
 
 
-def _begin(host: ComputeHost, instance: Any, migration: Any) -> bool:
+def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
     """Record that the instance is here, as it was; False when somebody has done so before."""
     if instance.old_flavor is not None:
         resizing.take_flavor(instance, instance.old_flavor)
@@ -124,7 +125,7 @@ def _begin(host: ComputeHost, instance: Any, migration: Any) -> bool:
             "revert",
             host=host.name,
             node=migration.source_node,
-            compute_id=host.tracker.compute_node(migration.source_node).id,
+            compute_id=resizing.compute_id(host, context, migration.source_node),
             launched_at=timeutils.utcnow(with_timezone=True),
         )
     except errors.UnexpectedDeletingTaskStateError:

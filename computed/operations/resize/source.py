@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import MigrationStatus
+from computed.states import RESIZING_STATES, MigrationStatus
 from computed.steps import resizing, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
@@ -66,8 +66,23 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
         raise
     except errors.UnexpectedTaskStateError as error:
         LOG.info("Instance %s is not sent, it is in other hands: %s", instance.uuid, error)
+        _end_if_nobody_wants_it(host, context, instance, migration)
         return False
     return True
+
+
+def _end_if_nobody_wants_it(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """End a migration whose instance was taken out of it before it began, by a restart for example.
+
+    A message that comes twice finds the migration further on, or its instance on the way.
+    """
+    record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
+    if record.task_state in RESIZING_STATES:
+        return
+    known = objects.Migration.get_by_id(context, migration.id)
+    if known.status == MigrationStatus.PRE_MIGRATING:
+        resizing.fail_migration(host, migration)
+        resizing.try_return_allocation(host, context, instance, migration)
 
 
 def _send(

@@ -50,8 +50,6 @@ class FakeMigration(Memory, MigrationPort):
         """A guest of its specification, with the console and image that its disks here remember."""
         uuid = spec.instance.uuid
         kept = self._store.find(uuid)
-        if kept is not None and kept.defined:
-            raise errors.InstanceExists(name=uuid)
         guest = kept or FakeGuest(uuid, spec.instance.name, PowerState.SHUTDOWN)
         guest.defined = True
         guest.power_state = PowerState.SHUTDOWN

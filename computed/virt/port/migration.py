@@ -36,18 +36,20 @@ class MigrationPort:
     def finish_migration(
         self, context: Any, spec: GuestSpec, migration: Any, disk_info: str | None, *, resize_disks: bool
     ) -> None:
-        """Make the guest on the disks that were sent, made larger if so told; started if `spec.power_on`."""
-        raise NotImplementedError
+        """Make the guest on the disks that were sent, made larger if so told; started if `spec.power_on`.
 
-    def keeps_disks_of(self, instance: Any, migration: Any) -> bool:
-        """Whether the destination must leave the disks alone in a revert, because the source uses the same
-        ones (shared storage)."""
-        return False
+        After a restart it may be asked for again: `disk_info` is None then, and the guest may be there.
+        """
+        raise NotImplementedError
 
     def confirm_migration(self, context: Any, spec: GuestSpec, migration: Any) -> None:
         """Remove what the source has kept; what is not there is no error."""
         raise NotImplementedError
 
     def finish_revert_migration(self, context: Any, spec: GuestSpec, migration: Any) -> None:
-        """Make the guest again of what the source has kept; started if `spec.power_on`."""
+        """Make the guest again of what the source has kept; started if `spec.power_on`.
+
+        After a restart it may be asked for again, when the guest is there already; or without a migration,
+        when a `migrate_disk_and_power_off` was interrupted.
+        """
         raise NotImplementedError

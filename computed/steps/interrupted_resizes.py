@@ -1,0 +1,129 @@
+"""Resizes that a restart has interrupted: gone on with, or ended with everything given back."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from computed import errors, objects
+from computed.states import MigrationStatus, MigrationType, PowerState, TaskState, VmState
+from computed.steps import resizing
+from computed.steps.guest import PARTS, known_guest
+from computed.steps.power import power_state
+from computed.steps.records import save
+
+if TYPE_CHECKING:
+    from computed.context import RequestContext
+    from computed.steps.host import ComputeHost
+
+LOG = logging.getLogger(__name__)
+
+_TYPES = [str(MigrationType.RESIZE), str(MigrationType.MIGRATION)]
+
+
+def end(host: ComputeHost, context: RequestContext, instance: Any) -> None:
+    """The disks have not left: nobody takes the instance any more, and it holds here what it held before.
+
+    The caller clears its task state and saves.
+    """
+    filters = {
+        "instance_uuid": instance.uuid,
+        "status": [str(MigrationStatus.PRE_MIGRATING), str(MigrationStatus.MIGRATING)],
+        "migration_type": _TYPES,
+    }
+    for migration in objects.MigrationList.get_by_filters(context.elevated(), filters):
+        resizing.fail_migration(host, migration)
+        resizing.try_return_allocation(host, context, instance, migration)
+    resizing.forget(instance)
+    instance.migration_context = None
+
+
+def put_back(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    """The disks were about to leave and the destination does not know: make the guest again as it was.
+
+    Raises what the driver raises; the migration has ended then.
+    """
+    instance.load(*PARTS, "migration_context")
+    was = resizing.was(instance)
+    end(host, context, instance)
+    if guest != PowerState.RUNNING:
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        resizing.connect_volumes(host, context, instance, bdms)
+        spec = replace(known_guest(instance, bdms), power_on=was != VmState.STOPPED)
+        host.driver.finish_revert_migration(context, spec, None)
+    instance.vm_state = was
+    instance.task_state = None
+    instance.power_state = power_state(host, instance)
+    save(host, instance, expected=[TaskState.RESIZE_MIGRATING])
+
+
+def go_on(host: ComputeHost, context: RequestContext, instance: Any) -> bool:
+    """Do the leg again that was interrupted here, with all its guards; False when nobody knows which.
+
+    An order that still waits in the message bus finds nothing to do afterwards.
+    """
+    migration = _migration_of(context, instance)
+    if migration is None:
+        return False
+    if instance.task_state == TaskState.RESIZE_REVERTING:
+        _revert(host, context, instance, migration)
+        return True
+    if instance.task_state == TaskState.RESIZE_FINISH:
+        instance.task_state = TaskState.RESIZE_MIGRATED
+        save(host, instance, expected=[TaskState.RESIZE_FINISH])
+    host.own_calls(
+        "finish_resize",
+        context,
+        disk_info=None,
+        image={},
+        instance=instance,
+        migration=migration,
+        request_spec=None,
+    )
+    return True
+
+
+def _migration_of(context: RequestContext, instance: Any) -> Any:
+    instance.load("migration_context")
+    if instance.migration_context is None:
+        return None
+    try:
+        migration = objects.Migration.get_by_id(context, instance.migration_context.migration_id)
+    except errors.MigrationNotFound:
+        return None
+    # Legs of a resize between cells are the conductor's to repeat.
+    return None if migration.cross_cell_move or migration.migration_type not in _TYPES else migration
+
+
+def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration: Any) -> None:
+    is_back = instance.host == migration.source_compute and migration.status == MigrationStatus.REVERTED
+    if not is_back and migration.status == MigrationStatus.REVERTED:
+        # The guest is gone, but the source may not have been told.
+        resizing.save_migration(host, migration, MigrationStatus.REVERTING)
+    method = "finish_revert_resize" if is_back else "revert_resize"
+    host.own_calls(method, context, instance=instance, migration=migration, request_spec=None)
+
+
+def unfinished_confirmations(host: ComputeHost, context: RequestContext) -> list[Any]:
+    """Migrations whose confirmation this host, their source, had been asked for; one conductor call."""
+    filters = {
+        "source_compute": host.name,
+        "status": str(MigrationStatus.CONFIRMING),
+        "migration_type": _TYPES,
+    }
+    found = objects.MigrationList.get_by_filters(context.elevated(), filters)
+    return [migration for migration in found if not migration.cross_cell_move]
+
+
+def confirm(host: ComputeHost, context: RequestContext, migration: Any) -> None:
+    """Confirm again. Whatever fails is logged and ends here."""
+    context.update_store()
+    try:
+        instance = objects.Instance.get_by_uuid(context, migration.instance_uuid, expected_attrs=[])
+        LOG.warning("Instance %s: the confirmation of its resize goes on", instance.uuid)
+        host.own_calls("confirm_resize", context, instance=instance, migration=migration)
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s is gone before its resize was confirmed", migration.instance_uuid)
+    except Exception:
+        LOG.exception("The resize of instance %s was not confirmed", migration.instance_uuid)
