@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import MigrationStatus
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 
 if TYPE_CHECKING:
     from computed.resources.claims import Claim
@@ -44,17 +45,20 @@ def begin(host: ComputeHost, instance: Any, migration: Any, claim: Claim) -> Non
 
 
 def drop_context(host: ComputeHost, instance: Any, migration: Any) -> None:
-    """Take the instance's migration context away, in memory and in its record; no error when it is gone."""
+    """Take the instance's migration context away, in memory and in its record. Never raises: what stays of
+    it is only in the way of the audit, and the next move replaces it."""
     if migration is None:
         return
+    what = f"Dropping the migration context of instance {instance.uuid}"
+
+    def drop() -> None:
+        with contextlib.suppress(errors.InstanceNotFound):
+            patiently(what, lambda is_repeated: instance.drop_migration_context(), stopping=host.stopping)
+
     try:
-        patiently(
-            f"Dropping the migration context of instance {instance.uuid}",
-            lambda is_repeated: instance.drop_migration_context(),
-            stopping=host.stopping,
-        )
-    except errors.InstanceNotFound:
-        LOG.info("Instance %s is gone, and its migration context with it", instance.uuid)
+        insistently(what, drop, stopping=host.stopping)
+    except Exception as error:
+        LOG.warning("Instance %s keeps its migration context: %s", instance.uuid, error)
 
 
 def end(host: ComputeHost, migration: Any, status: MigrationStatus) -> bool:
@@ -64,16 +68,22 @@ def end(host: ComputeHost, migration: Any, status: MigrationStatus) -> bool:
     """
     if migration is None:
         return True
+    what = f"Recording migration {migration.uuid} as {status}"
     try:
-        if status is MigrationStatus.FAILED:
-            found = objects.Migration.get_by_id(migration._context, migration.id)
-            if found.status in _ENDED and found.status != status:
-                LOG.info("Migration %s is %s already", migration.uuid, found.status)
-                return False
-        migration.status = str(status)
-        _save(host, migration)
+        return insistently(what, lambda: _end(host, migration, status), stopping=host.stopping)
     except Exception as error:
         LOG.warning("Migration %s was not recorded as %s: %s", migration.uuid, status, error)
+    return True
+
+
+def _end(host: ComputeHost, migration: Any, status: MigrationStatus) -> bool:
+    if status is MigrationStatus.FAILED:
+        found = objects.Migration.get_by_id(migration._context, migration.id)
+        if found.status in _ENDED and found.status != status:
+            LOG.info("Migration %s is %s already", migration.uuid, found.status)
+            return False
+    migration.status = str(status)
+    _save(host, migration)
     return True
 
 
@@ -81,7 +91,11 @@ def release_allocations(host: ComputeHost, context: Any, instance: Any, nodename
     """Give back what placement holds of the node for an instance that does not come here. Never raises."""
     try:
         root = host.tracker.compute_node(nodename or "").uuid
-        host.placement.remove_tree_from_allocations(context, instance.uuid, root)
+        insistently(
+            f"Giving back what instance {instance.uuid} holds of node {nodename}",
+            lambda: host.placement.remove_tree_from_allocations(context, instance.uuid, root),
+            stopping=host.stopping,
+        )
     except Exception as error:
         LOG.warning("Instance %s keeps its allocations on node %s: %s", instance.uuid, nodename, error)
 

@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 PATIENCE_SECONDS: Final = 600.0
 SHORT_PATIENCE_SECONDS: Final = 180.0
 """For what stands around a verb: somebody may be waiting for its answer."""
+FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
@@ -34,7 +35,7 @@ def patiently(
     whatever else `attempt` raises.
     """
     deadline = time.monotonic() + patience_seconds
-    pause_seconds = 0.5
+    pause_seconds = FIRST_PAUSE_SECONDS
     is_repeated = False
     while True:
         try:
@@ -48,3 +49,23 @@ def patiently(
                 raise
         is_repeated = True
         pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+
+def insistently(
+    what: str, deed: Callable[[], Result], *, stopping: threading.Event, attempts: int = 3
+) -> Result:
+    """Do what is safe to repeat, and again when it fails; returns what it returns, raises what failed last.
+
+    For giving things back: what is not given back now, nobody gives back later.
+    """
+    pause_seconds = FIRST_PAUSE_SECONDS
+    for number in range(1, attempts + 1):
+        try:
+            return deed()
+        except Exception as error:
+            if number == attempts or stopping.is_set():
+                raise
+            LOG.warning("%s: %s: %s; trying again", what, type(error).__name__, error)
+            stopping.wait(pause_seconds)
+        pause_seconds *= 2
+    raise AssertionError("there is at least one attempt")

@@ -123,7 +123,7 @@ def is_gone(context: Any, instance: Any, error: BaseException) -> bool:
     A driver's InstanceNotFound speaks of its guest only, so the record is asked; when it cannot be read, the
     instance is taken to be there.
     """
-    if not isinstance(error, (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError)):
+    if not isinstance(error, (errors.InstanceNotFound, errors.InstanceUpdateConflict)):
         return False
     try:
         record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
@@ -131,7 +131,8 @@ def is_gone(context: Any, instance: Any, error: BaseException) -> bool:
         return True
     except Exception:
         return False
-    return bool(record.task_state == TaskState.DELETING)
+    # Between its last two saves a deletion has no task any more.
+    return bool(record.task_state == TaskState.DELETING or record.vm_state == VmState.DELETED)
 
 
 def forget_host(instance: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
 from computed.clients.volumes import NewVolume, Volume
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 
 if TYPE_CHECKING:
     from computed.lib.undo import UndoStack
@@ -374,7 +374,11 @@ def _terminate(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None
 
 
 def _delete(host: ComputeHost, context: Any, attachment_id: str) -> None:
-    host.volumes.attachment_delete(context, attachment_id)
+    insistently(
+        f"Deleting attachment {attachment_id}",
+        lambda: host.volumes.attachment_delete(context, attachment_id),
+        stopping=host.stopping,
+    )
 
 
 def _delete_volume(host: ComputeHost, context: Any, bdm: Any) -> None:

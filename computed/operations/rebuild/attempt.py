@@ -56,10 +56,15 @@ class Attempt:
         vm_state = self.instance.vm_state
         try:
             self._begin()
-        except (errors.UnexpectedDeletingTaskStateError, errors.InstanceNotFound) as error:
-            self._end_of_the_deleted(error)
+        except errors.UnexpectedTaskStateError as error:
+            if is_gone(self.context, self.instance, error):
+                self._end_of_the_deleted(error)
+                return
+            # This order has come twice or too late, and the server is not its own.
+            raise
+        except Exception as error:
+            self._fail(error, vm_state)
             return
-        # Any other conflict passes: this order has come twice or too late, and the server is not its own.
         try:
             network_info = self._steps()
         except Exception as error:

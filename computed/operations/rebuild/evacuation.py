@@ -168,6 +168,17 @@ class Evacuation(Attempt):
             LOG.warning("Instance %s may keep attachments elsewhere: %s", self.instance.uuid, error)
         volumes.leave(self.host, self.context, self.instance, self.bdms, list(old - ours))
 
+    def _clear_away(self) -> None:
+        """Its deletion may have known the volumes by attachments that were ours, and left the others."""
+        if not volumes.volume_bdms(self.bdms or ()):
+            return
+        try:
+            left = [each.id for each in self.host.volumes.attachments(self.context, self.instance.uuid)]
+        except Exception as error:
+            LOG.warning("Instance %s is gone and may keep attachments: %s", self.instance.uuid, error)
+            return
+        volumes.leave(self.host, self.context, self.instance, (), left)
+
     def _give_back(self) -> None:
         """The migration has failed, and this host's part of what placement holds for the server is free."""
         if not moves.end(self.host, self.order.migration, MigrationStatus.FAILED):
