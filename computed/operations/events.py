@@ -68,6 +68,13 @@ def _interface_deleted(host: ComputeHost, context: Any, instance: Any, event: An
         if vif is None:
             return
         LOG.info("Port %s of instance %s was deleted: its interface goes too", event.tag, instance.uuid)
+        if vif.has_allocation():
+            LOG.error(
+                "Placement keeps what port %s held of %s until instance %s is deleted: detach ports first",
+                event.tag,
+                vif["profile"]["allocation"],
+                instance.uuid,
+            )
         try:
             host.driver.detach_interface(context, instance, vif)
         except errors.InstanceNotFound:

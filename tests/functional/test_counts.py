@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
+from computed.context import RequestContext
 from computed.embedded.conductor import actions
 from computed.embedded.conductor.calls import ClassCall
 from computed.embedded.servers import user_context
@@ -196,9 +197,41 @@ def test_attach_and_detach_a_volume(crowded: Cloud) -> None:
     crowded.delete(uuid)
 
 
-def act_and_cast(cloud: Cloud, uuid: str, method: str, **arguments: Any) -> None:
-    """Write down the action that an attachment belongs to, as the API does, and send the verb."""
+def test_attach_and_detach_an_interface(crowded: Cloud) -> None:
+    (uuid,) = crowded.boot(1, name="counted")
+    network = crowded.embedded.network
+    port_id = network.create_port()
+    before = network.requests
+    context = begin(crowded, uuid, "attach_interface")
+    nothing = dict.fromkeys(("network_id", "requested_ip", "tag"))
+    with crowded.counting() as counts:
+        crowded.rpc.call(
+            "attach_interface",
+            context=context,
+            instance=crowded.instance(uuid),
+            port_id=port_id,
+            **nothing,
+        )
+    assert counts.conductor_calls <= 5, counts.conductor
+    assert counts.placement_requests == 0
+    with crowded.counting() as counts:
+        act_and_cast(crowded, uuid, "detach_interface", port_id=port_id)
+        crowded.wait(lambda: crowded.events(uuid)[-1][1], "the interface to be detached")
+    assert counts.conductor_calls <= 7, counts.conductor
+    assert counts.placement_requests == 0
+    assert network.requests - before == 2
+    crowded.delete(uuid)
+
+
+def begin(cloud: Cloud, uuid: str, method: str) -> RequestContext:
+    """Write down the action that an attachment belongs to, as the API does."""
     context = user_context()
     with cloud.embedded.store.transaction() as records:
         actions.action_start(ClassCall(context, records), uuid, method)
+    return context
+
+
+def act_and_cast(cloud: Cloud, uuid: str, method: str, **arguments: Any) -> None:
+    """Begin an action, and send the verb."""
+    context = begin(cloud, uuid, method)
     cloud.rpc.cast(method, context=context, instance=cloud.instance(uuid), **arguments)

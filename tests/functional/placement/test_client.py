@@ -231,12 +231,48 @@ def test_every_request_is_counted_and_carries_the_request_id(placement, context,
     seen = []
     placement.client.on_request = lambda method, path: seen.append((method, path))
     before = placement.client.requests
-    threads = [
-        threading.Thread(target=placement.client.provider, args=(context, ROOT)) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=placement.client.provider, args=(context, ROOT)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert placement.client.requests - before == 8
     assert seen == [("GET", f"/resource_providers/{ROOT}")] * 8
+
+
+def test_part_of_what_a_consumer_holds_is_taken_away(client, context, root):
+    child = client.create_provider(context, CHILD, "node1_child", ROOT)
+    for provider in (root, child):
+        client.put_inventories(context, provider.uuid, VCPU, provider.generation)
+    allocate(client, context, INSTANCE, amount=3)
+    body = client.get_allocations(context, INSTANCE)
+    body["allocations"][CHILD] = {"resources": {"VCPU": 2}}
+    client.put_allocations(context, INSTANCE, body)
+    held = {
+        CHILD: {"resources": {"VCPU": 2}},
+        ROOT: {"resources": {"VCPU": 1}},
+        OTHER: {"resources": {"A": 1}},
+    }
+    client.remove_resources(context, INSTANCE, held)
+    left = client.get_allocations(context, INSTANCE)["allocations"]
+    assert {uuid: had["resources"] for uuid, had in left.items()} == {ROOT: {"VCPU": 2}}
+    client.remove_resources(context, MIGRATION, held)
+    assert client.get_allocations(context, MIGRATION)["allocations"] == {}
+
+
+def test_an_allocation_that_changes_meanwhile_is_read_again(client, context, root):
+    client.put_inventories(context, ROOT, VCPU, 0)
+    allocate(client, context, INSTANCE, amount=3)
+    real, reads = client.get_allocations, []
+
+    def read(context, consumer):
+        body = real(context, consumer)
+        reads.append(consumer)
+        if len(reads) == 1:
+            allocate(client, context, INSTANCE, amount=5, generation=body["consumer_generation"])
+        return body
+
+    client.get_allocations = read
+    client.remove_resources(context, INSTANCE, {ROOT: {"resources": {"VCPU": 1}}})
+    assert len(reads) == 2
+    assert real(context, INSTANCE)["allocations"][ROOT]["resources"] == {"VCPU": 4}

@@ -219,6 +219,41 @@ def test_a_driver_that_cannot_attach_says_so(cloud: Cloud, monkeypatch: pytest.M
     assert len(ports(cloud, uuid)) == 1
 
 
+def test_a_port_that_needs_a_device_of_the_host_is_refused(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (uuid,) = cloud.boot()
+    before, mine = ports(cloud, uuid), cloud.embedded.network.create_port()
+    real = cloud.embedded.network.allocate
+
+    def allocate(*args: Any, **kwargs: Any) -> Any:
+        found = real(*args, **kwargs)
+        found[0]["vnic_type"] = "direct"
+        return found
+
+    monkeypatch.setattr(cloud.embedded.network, "allocate", allocate)
+    with pytest.raises(errors.InterfaceAttachPciClaimFailed):
+        attach(cloud, uuid, port_id=mine)
+    agree(cloud, uuid, before)
+    assert [row["instance_uuid"] for row in cloud.rows("Port", uuid=mine)] == [None]
+
+
+def test_what_a_port_held_in_placement_goes_with_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    (uuid,) = cloud.boot()
+    (port,) = ports(cloud, uuid)
+    ((provider, held),) = cloud.allocations(uuid).items()
+    real = cloud.embedded.network.detach_port
+
+    def detach_port(*args: Any, **kwargs: Any) -> Any:
+        real(*args, **kwargs)
+        return {provider: {"resources": {"DISK_GB": held["DISK_GB"], "MEMORY_MB": 1}}}
+
+    monkeypatch.setattr(cloud.embedded.network, "detach_port", detach_port)
+    detach(cloud, uuid, port)
+    agree(cloud, uuid, [])
+    assert cloud.allocations(uuid) == {provider: {"VCPU": held["VCPU"], "MEMORY_MB": held["MEMORY_MB"] - 1}}
+
+
 @pytest.mark.parametrize(
     "remotable",
     [("VirtualInterface", "create"), ("InstanceInfoCache", "save"), ("InstanceInfoCache", "refresh")],
