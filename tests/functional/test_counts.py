@@ -235,3 +235,28 @@ def act_and_cast(cloud: Cloud, uuid: str, method: str, **arguments: Any) -> None
     """Begin an action, and send the verb."""
     context = begin(cloud, uuid, method)
     cloud.rpc.cast(method, context=context, instance=cloud.instance(uuid), **arguments)
+
+
+def test_resize_and_confirm(pair: Cloud) -> None:
+    """Both hosts together."""
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host="alone")
+    requests = pair.embedded.network.requests
+    with pair.counting() as counts:
+        role.resize(uuid, "m1.micro", to="second")
+    assert counts.conductor_calls <= 14, counts.conductor
+    assert counts.placement_requests <= 2, counts.placement
+    assert pair.embedded.network.requests - requests <= 2
+    with pair.counting() as counts:
+        role.confirm(uuid)
+    assert counts.conductor_calls <= 7, counts.conductor
+    assert counts.placement_requests <= 1, counts.placement
+
+
+def test_revert(pair: Cloud) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host="alone")
+    role.resize(uuid, "m1.micro", to="second")
+    with pair.counting() as counts:
+        role.revert(uuid)
+    assert counts.conductor_calls <= 17, counts.conductor

@@ -286,3 +286,47 @@ def test_messages_after_the_deletion(pair: Cloud) -> None:
             before["there"],
         ), name
     assert pair.row(uuid)["vm_state"] == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("host", "operation"), [(HOST, "migrate_disk_and_power_off"), (SECOND, "finish_migration")]
+)
+def test_server_is_deleted_in_the_middle(pair: Cloud, host: str, operation: str) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    pair.agents[host].conf.set_override("delays", {operation: "0.5"}, group="fake")
+    migration = role.resize(uuid, "m1.micro", to=SECOND, wait=False)
+    state = "resize_migrating" if host == HOST else "resize_finish"
+    pair.wait_for(uuid, task_state=state)
+    pair.delete(uuid)
+    pair.settle()
+    for agent in pair.agents.values():
+        agent.run_periodic("_cleanup_incomplete_migrations")
+    audit(pair)
+    assert role.holds(uuid) == {} and role.holds(migration) == {}
+    assert [used_mib(pair, where) for where in (HOST, SECOND)] == [0, 0]
+    assert guests(pair, HOST) == {} and guests(pair, SECOND) == {}
+    assert pair.rows("Port", instance_uuid=uuid) == []
+    instance = role.instance(uuid, user_context())
+    assert not any(agent.host.driver.has_disks_of(instance) for agent in pair.agents.values())
+
+
+def test_resized_server_is_deleted(pair: Cloud) -> None:
+    """The API has it confirmed first, and waits for that."""
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    migration = role.resize(uuid, "m1.micro", to=SECOND)
+    pair.set_fields(uuid, task_state="deleting")
+    context = user_context()
+    pair.rpc.call(
+        "confirm_resize",
+        context=context,
+        version="6.0",
+        instance=role.instance(uuid, context),
+        migration=role.migration(migration, context),
+    )
+    assert states_of(pair, uuid)[:2] == ("active", None)
+    pair.delete(uuid)
+    assert role.holds(uuid) == {} and role.holds(migration) == {}
+    assert guests(pair, HOST) == {} and guests(pair, SECOND) == {}
+    assert [used_mib(pair, where) for where in (HOST, SECOND)] == [0, 0]

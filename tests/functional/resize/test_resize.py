@@ -216,18 +216,3 @@ def test_notifications(make_pair: MakePair) -> None:
         "instance.resize_revert.start",
         "instance.resize_revert.end",
     ]
-
-
-def test_counts(pair: Cloud) -> None:
-    role = ConductorRole(pair)
-    (uuid,) = pair.boot(host=HOST)
-    requests = pair.embedded.network.requests
-    with pair.counting() as counts:
-        role.resize(uuid, "m1.micro", to=SECOND)
-    assert counts.conductor_calls <= 14, counts.conductor
-    assert counts.placement_requests <= 2, counts.placement
-    assert pair.embedded.network.requests - requests <= 4
-    with pair.counting() as counts:
-        role.confirm(uuid)
-    assert counts.conductor_calls <= 7, counts.conductor
-    assert counts.placement_requests <= 1, counts.placement
