@@ -57,9 +57,20 @@ def recover(start: Start, instance: Any, guest: int | None) -> None:
 
 
 def end_build(start: Start, instance: Any) -> None:
-    """Put an instance into error whose build no host has accepted. Whatever fails is logged and ends here."""
+    """Put an instance into error whose build no host has accepted; one that was to be unshelved is offloaded
+    as before. Whatever fails is logged and ends here."""
+    if instance.vm_state == VmState.SHELVED_OFFLOADED:
+        in_lane(start, instance, lambda: _stay_offloaded(start.host, start.context, instance))
+        return
     why = "its build was interrupted"
     in_lane(start, instance, lambda: fail(start.host, start.context, instance, why))
+
+
+def _stay_offloaded(host: ComputeHost, context: RequestContext, instance: Any) -> None:
+    LOG.warning("Instance %s was to be unshelved here and is not: it can be unshelved again", instance.uuid)
+    instance.task_state = None
+    save(host, instance, expected=[TaskState.UNSHELVING])
+    host.placement.delete_allocations(context, instance.uuid)
 
 
 def in_lane(start: Start, instance: Any, work: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
-from computed.states import VmState
+from computed.states import TaskState, VmState
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -19,7 +19,8 @@ _BINARY: Final = "nova-compute"
 
 
 def interrupted_builds(host: ComputeHost, context: RequestContext, known: Set[str]) -> list[Any]:
-    """Instances in building, none of `known`, that hold something of this host's nodes in placement.
+    """Instances being built or unshelved, none of `known`, that hold something of this host's nodes in
+    placement.
 
     One placement request for each node, and one conductor call for all if anything is left to ask.
     A node that placement cannot be asked about is logged and left out.
@@ -35,9 +36,15 @@ def interrupted_builds(host: ComputeHost, context: RequestContext, known: Set[st
     unknown = sorted(consumers - known)
     if not unknown:
         return []
-    filters = {"vm_state": str(VmState.BUILDING), "uuid": unknown}
+    filters = {"vm_state": [str(VmState.BUILDING), str(VmState.SHELVED_OFFLOADED)], "uuid": unknown}
     found = objects.InstanceList.get_by_filters(context, filters, expected_attrs=[])
-    return [instance for instance in found if instance.host in (None, host.name)]
+    return [instance for instance in found if _is_meant_for(host, instance)]
+
+
+def _is_meant_for(host: ComputeHost, instance: Any) -> bool:
+    if instance.vm_state == VmState.SHELVED_OFFLOADED:
+        return instance.host is None and instance.task_state == TaskState.UNSHELVING
+    return instance.host in (None, host.name)
 
 
 def is_perhaps_queued(host: ComputeHost, context: RequestContext, builds: list[Any]) -> dict[str, bool]:

@@ -229,6 +229,23 @@ def test_killed_in_an_offloading(victim: Victim, point: str) -> None:
     nothing_left(victim, uuid)
 
 
+def test_killed_before_an_unshelving_has_begun(victim: Victim) -> None:
+    """The order is lost with the agent; only placement knows that it was meant for this host."""
+    victim.cloud.conf.set_override("shelved_offload_time", 0)
+    uuid = victim.owner.server()
+    victim.owner.shelve(uuid)
+    victim.owner.unshelving(uuid, victim.cloud.conf.host)
+    assert victim.owner.states(uuid) == ("shelved_offloaded", "unshelving")
+    assert victim.cloud.allocations(uuid) != {}
+    victim.cloud.kill_agent()
+    victim.cloud.start_agent(notifier=victim.owner.told)
+    assert victim.shown(uuid) == ("shelved_offloaded", None, None)
+    assert victim.cloud.allocations(uuid) == {}
+    victim.owner.unshelve(uuid)
+    assert victim.shown(uuid) == ("active", None, ON)
+    nothing_left(victim, uuid)
+
+
 @pytest.mark.parametrize("point", ["spawn.before", "spawn.after"])
 def test_killed_in_an_unshelving(victim: Victim, point: str) -> None:
     victim.cloud.conf.set_override("shelved_offload_time", 0)
