@@ -92,7 +92,8 @@ def test_one_volume_of_two_servers(verbs: Verbs, cloud: Cloud) -> None:
     (volume,) = cloud.volumes.create(1, volume_type=provision.MULTIATTACH)
     for server in verbs.ids[:2]:
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
-    cloud.volumes.wait([volume], "in-use")
+        # Cinder reserves a volume for one at a time.
+        cloud.volumes.wait([volume], "in-use")
     waiting.until("both have it", lambda: _attachments(cloud, volume, 2), 30, 0.5)
     cloud.demo.compute.delete_volume_attachment(verbs.ids[0], volume)
     waiting.until("one has it", lambda: _attachments(cloud, volume, 1), 30, 0.5)
@@ -121,7 +122,7 @@ def test_boot_from_volume(source: str, verbs: Verbs, cloud: Cloud, agent: Agent)
     cloud.demo.compute.reboot_server(booted.ids[0], "HARD")
     booted.active()
     cloud.delete(booted.ids)
-    waiting.until("only the given volume is left", lambda: _only(cloud, [origin]), 60, 0.5)
+    waiting.until("only the given volume is left", lambda: _only(cloud, [origin]), 30, 0.5)
     cloud.volumes.clear_snapshots()
 
 

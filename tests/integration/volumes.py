@@ -33,7 +33,8 @@ class Volumes:
         waiting.until(f"volumes {status}", probe, seconds, 0.3)
 
     def clear(self) -> None:
-        """Delete those that nobody has attached, and wait until they are gone."""
+        """Delete the snapshots, and those volumes that nobody has attached; wait until they are gone."""
+        self.clear_snapshots()
         free = [v.id for v in self.api.volumes() if v.status in ("available", "error")]
         for volume in free:
             self.api.delete_volume(volume)
