@@ -37,6 +37,10 @@ class Story:
         self.roles = {host: "dest" if role == "source" else "source" for host, role in self.roles.items()}
 
     @property
+    def source(self) -> str:
+        return next(host for host, role in self.roles.items() if role == "source")
+
+    @property
     def dest(self) -> str:
         return next(host for host, role in self.roles.items() if role == "dest")
 
@@ -83,7 +87,7 @@ def test_resize_and_confirm(story: Story) -> None:
 def test_resize_and_revert(story: Story) -> None:
     story.verbs.resize("m1.nano", story.dest)
     story.compare("resize")
-    story.verbs.revert()
+    story.verbs.revert(story.source)
     story.compare("revert")
 
 

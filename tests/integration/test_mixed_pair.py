@@ -56,8 +56,7 @@ def tidy(way: list[Agent], verbs: Verbs, cloud: Cloud) -> Iterator[None]:
 
 def test_resize_and_revert(way: list[Agent], verbs: Verbs) -> None:
     verbs.resize("m1.micro", way[1].host)
-    verbs.revert()
-    verbs.active(way[0].host)
+    verbs.revert(way[0].host)
 
 
 def test_resize_and_confirm(way: list[Agent], verbs: Verbs) -> None:
@@ -68,7 +67,7 @@ def test_resize_and_confirm(way: list[Agent], verbs: Verbs) -> None:
 
 def test_cold_migration(way: list[Agent], verbs: Verbs) -> None:
     verbs.cold_migrate(way[1].host)
-    verbs.revert()
+    verbs.revert(way[0].host)
     for agent in (way[1], way[0]):
         verbs.cold_migrate(agent.host)
         verbs.confirm()
@@ -94,10 +93,8 @@ def test_evacuate(way: list[Agent], verbs: Verbs, cloud: Cloud) -> None:
     dead = way[0]
     dead.kill()
     cloud.say_down(dead.host)
-    verbs.evacuate(way[1].host)
+    verbs.evacuate(way[1].host, stopped=False)
     dead.start()
-    cloud.say_up(dead.host)
-    cloud.wait_heartbeat([dead])
 
     def seen_to() -> None:
         found = {verbs.last_migration(server)["status"] for server in verbs.ids}
@@ -105,3 +102,5 @@ def test_evacuate(way: list[Agent], verbs: Verbs, cloud: Cloud) -> None:
             raise waiting.NotYet(found)
 
     waiting.until("the host that came back has cleaned up", seen_to, 60, 0.5)
+    cloud.say_up(dead.host)
+    cloud.wait_heartbeat([dead])

@@ -74,21 +74,20 @@ def test_resize_confirmed(pair: Pair, cloud: Cloud, rounds: range) -> None:
 def test_resize_reverted(pair: Pair, rounds: range) -> None:
     for _ in rounds:
         pair.verbs.resize("m1.small", pair.there)
-        pair.verbs.revert()
-        pair.verbs.active(pair.here)
+        pair.verbs.revert(pair.here)
 
 
 def test_resize_on_the_same_host(pair: Pair) -> None:
     pair.verbs.resize("m1.small", pair.here)
-    pair.verbs.revert()
-    pair.verbs.resize("m1.nano", pair.here)
+    pair.verbs.revert(pair.here)
+    pair.verbs.resize("m1.small", pair.here)
     pair.verbs.confirm()
 
 
 def test_cold_migration(pair: Pair, rounds: range) -> None:
     for _ in rounds:
         pair.verbs.cold_migrate(pair.there)
-        pair.verbs.revert()
+        pair.verbs.revert(pair.here)
         pair.verbs.cold_migrate(pair.there)
         pair.verbs.confirm()
         pair.turn()
@@ -129,12 +128,14 @@ def test_evacuation_and_the_return_of_the_host(pair: Pair, cloud: Cloud) -> None
     dead = pair.agents[0]
     dead.kill()
     cloud.say_down(dead.host)
-    pair.verbs.evacuate(pair.there)
+    pair.verbs.evacuate(pair.there, stopped=True)
     dead.start()
+    waiting.until("the evacuation is seen to", lambda: _ended(pair.verbs, "completed"), 60, 0.5)
     cloud.say_up(dead.host)
     cloud.wait_heartbeat([dead])
-    waiting.until("the evacuation is seen to", lambda: _ended(pair.verbs, "completed"), 30, 0.5)
+    cloud.each(pair.verbs.ids, cloud.demo.compute.start_server)
     pair.turn()
+    pair.verbs.active(pair.here)
 
 
 def test_what_was_evacuated_can_go_home_again(pair: Pair) -> None:

@@ -43,6 +43,11 @@ def context(cloud: Cloud) -> RequestContext:
     )
 
 
+def cache_of(instance: Instance) -> InstanceInfoCache:
+    assert instance.info_cache is not None
+    return instance.info_cache
+
+
 @pytest.fixture
 def network(hosts: tuple[Agent, Agent]) -> NeutronNetwork:
     conf = cfg.ConfigOpts()
@@ -96,8 +101,7 @@ def test_a_new_port_lives_through_five_requests_a_move_and_its_end(
     asked = wanting({"network_id": cloud.network_id})
     made = network.allocate(context, instance, host=here, requested=asked, security_groups=["default"])
     assert count(network) == 5
-    assert instance.info_cache is not None
-    [vif] = instance.info_cache.network_info = made
+    [vif] = cache_of(instance).network_info = made
     assert binding(cloud, vif["id"]) == (instance.uuid, "compute:nova", here)
 
     def probe() -> None:
@@ -152,8 +156,7 @@ def test_a_given_port_comes_back_as_it_was(
     assert made[0]["preserve_on_delete"] is True
     with pytest.raises(errors.PortInUse):
         network.allocate(context, instance, host=hosts[0].host, requested=asked, security_groups=[])
-    assert instance.info_cache is not None
-    instance.info_cache.network_info = made
+    cache_of(instance).network_info = made
     network.deallocate(context, instance)
     assert binding(cloud, given.id) == ("", "", "")
 
@@ -209,7 +212,7 @@ def test_a_port_moves_by_way_of_a_second_binding(
     here, there = (agent.host for agent in hosts)
     asked = wanting({"network_id": cloud.network_id})
     made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
-    [vif] = instance.info_cache.network_info = made
+    [vif] = cache_of(instance).network_info = made
     assert network.supports_multiple_bindings(context) is True
     network.mark_migrating(context, instance, host=there)
     assert cloud.admin.network.get_port(vif["id"]).binding_profile == {"migrating_to": there}
@@ -246,7 +249,7 @@ def test_a_move_that_does_not_happen_leaves_the_port_as_it_was(
     here, there = (agent.host for agent in hosts)
     asked = wanting({"network_id": cloud.network_id})
     made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
-    [vif] = instance.info_cache.network_info = made
+    [vif] = cache_of(instance).network_info = made
     network.mark_migrating(context, instance, host=there)
     with pytest.raises(errors.PortBindingFailed):
         network.create_bindings(context, instance, host="nobody-lives-here")
@@ -269,20 +272,20 @@ def test_single_ports_and_addresses_come_and_go(
     here = hosts[0].host
     for asked in (wanting({"network_id": cloud.network_id}), wanting({"port_id": given.id})):
         made = network.allocate(context, instance, host=here, requested=asked, security_groups=[])
-        instance.info_cache.network_info = NetworkInfo([*instance.info_cache.network_info, *made])
-    first = instance.info_cache.network_info[0]
+        cache_of(instance).network_info = NetworkInfo([*cache_of(instance).network_info, *made])
+    first = cache_of(instance).network_info[0]
     with pytest.raises(errors.NetworkNotFoundForInstance):
         network.add_fixed_ip(context, instance, str(uuid.uuid4()))
     now = network.add_fixed_ip(context, instance, cloud.network_id)
     [(port_id, address)] = [
         (vif["id"], ip["address"])
-        for vif, was in zip(now, instance.info_cache.network_info, strict=True)
+        for vif, was in zip(now, cache_of(instance).network_info, strict=True)
         for ip in vif.fixed_ips()
         if ip["address"] not in {known["address"] for known in was.fixed_ips()}
     ]
     assert port_id in ports_of(cloud, instance)
     now = network.remove_fixed_ip(context, instance, address)
-    assert [vif.fixed_ips() for vif in now] == [vif.fixed_ips() for vif in instance.info_cache.network_info]
+    assert [vif.fixed_ips() for vif in now] == [vif.fixed_ips() for vif in cache_of(instance).network_info]
     with pytest.raises(errors.FixedIpNotFoundForInstance):
         network.remove_fixed_ip(context, instance, address)
     for _ in range(2):

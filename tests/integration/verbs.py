@@ -87,11 +87,10 @@ class Verbs:
         assert {server.compute_host for server in self.active().values()} == before
         self._migrations_end("confirmed")
 
-    def revert(self) -> None:
-        before = {server.compute_host for server in self.cloud.servers(self.ids).values()}
+    def revert(self, host: str) -> None:
+        """Until ACTIVE on ``host``, from where they came."""
         self.cloud.each(self.ids, self.demo.revert_server_resize)
-        servers = self.active()
-        assert len(before) > 1 or {server.compute_host for server in servers.values()} != before
+        self.active(host)
         self._migrations_end("reverted")
 
     def live_migrate(self, host: str, *, block: bool | str = "auto") -> None:
@@ -102,16 +101,14 @@ class Verbs:
     def ask_live_migration(self, server: str, host: str, block: bool | str = "auto") -> None:
         self.admin.live_migrate_server(server, host=host, block_migration=block)
 
-    def arrive(self, host: str) -> None:
-        """Until all are ACTIVE on ``host``."""
+    def arrive(self, host: str, status: str = "ACTIVE") -> None:
+        """Until all have ``status`` on ``host``."""
 
         def probe() -> None:
             servers = self.cloud.servers(self.ids)
             where = {s.name: (s.status, s.task_state, s.compute_host) for s in servers.values()}
             assert "ERROR" not in {s.status for s in servers.values()}, where
-            if {(s.status, s.task_state, s.compute_host) for s in servers.values()} != {
-                ("ACTIVE", None, host)
-            }:
+            if {(s.status, s.task_state, s.compute_host) for s in servers.values()} != {(status, None, host)}:
                 raise waiting.NotYet(where)
 
         waiting.until(f"servers on {host}", probe, 120, 0.5)
@@ -125,10 +122,10 @@ class Verbs:
         self.act({"unshelve": {"host": host}})
         self.active(host)
 
-    def evacuate(self, host: str) -> None:
-        """From hosts that the API has been told are down."""
-        self.act({"evacuate": {"host": host}})
-        self.arrive(host)
+    def evacuate(self, host: str, *, stopped: bool) -> None:
+        """From hosts that the API has been told are down; newer microversions leave the servers stopped."""
+        self.act({"evacuate": {"host": host}}, "2.95" if stopped else "2.94")
+        self.arrive(host, "SHUTOFF" if stopped else "ACTIVE")
 
     def last_migration(self, server: str) -> dict[str, Any]:
         listed = self.admin.get(f"/os-migrations?instance_uuid={server}").json()["migrations"]
