@@ -127,6 +127,11 @@ def test_auto_follows_the_oldest_compute(bus: Bus, minimum: str) -> None:
         assert client.version == expected
 
 
+@pytest.mark.parametrize(("minimum", "version"), [(72, "6.5"), (99, "6.5")])
+def test_newer_computes_speak_what_this_one_does(bus: Bus, minimum: int, version: str) -> None:
+    assert _client(bus, "auto", minimum_version=lambda: minimum).version == version
+
+
 def test_auto_asks_once_until_it_is_told_to_forget(bus: Bus) -> None:
     answers = [0, 66, 71]
     client = _client(bus, "auto", minimum_version=lambda: answers.pop(0))

@@ -44,11 +44,12 @@ class Evacuation(Attempt):
         files = decode_files(self.order.injected_files)
         image_ref = self.order.orig_image_ref if self._is_on_disk else self.instance.image_ref
         self._announce_start(image_ref or self.order.orig_image_ref)
+        # With this save the API knows of the migration, and tells this host of ports and accelerators, too.
+        advance(self.host, self.instance, "rebuild_block_devices")
         uuids = self.order.accel_uuids
         accelerated = accelerators.bound(self.host, self.context, self.instance, uuids, self.undo)
         first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
         with awaiting_plugs(self.host, self.instance) as plugging:
-            advance(self.host, self.instance, "rebuild_block_devices")
             network_info = self._move_ports()
             left = [bdm.attachment_id for bdm in volumes.volume_bdms(self.bdms)]
             volumes.move_here(self.host, self.context, self.instance, self.bdms, self.undo)
