@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from computed.clients.port_resources import FindProviders, Providers
+
 
 class NetworkService(Protocol):
     """The network of the instances.
@@ -23,12 +25,13 @@ class NetworkService(Protocol):
         host: str,
         requested: Any,
         security_groups: Sequence[str],
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindProviders | None = None,
     ) -> Any:
         """Make or take the ports that `requested` (NetworkRequestList, None = auto) names, bind them to
         `host` and return them as NetworkInfo in request order. On failure everything is given back.
 
-        `providers` maps the resource requests of given ports (ids) to provider uuids that serve them."""
+        `providers` maps the resource requests of given ports (ids) to provider uuids that serve them, or
+        makes room for them when it is called; whoever gives it takes that back after a failure."""
 
     def deallocate(self, context: Any, instance: Any, *, requested: Any = None) -> None:
         """Delete the ports we made for the instance and unbind those it was given; idempotent."""

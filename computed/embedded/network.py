@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from computed import errors
+from computed.clients.port_resources import FindProviders, Providers
 from computed.embedded import ports
 from computed.embedded.answering import Answering
 from computed.embedded.store import DuplicateKey, Fields, Records, Store
@@ -33,10 +34,16 @@ class BridgeNetwork(Answering):
         """How often anything was asked."""
         return self.by_method.total()
 
-    def create_port(self, address: str | None = None) -> str:
-        """Make a port as a user would, who then has a server made with it or attaches it; returns its id."""
+    def create_port(
+        self, address: str | None = None, resource_request: Mapping[str, Any] | None = None
+    ) -> str:
+        """Make a port as a user would, who then has a server made with it or attaches it; returns its id.
+
+        `resource_request` as of neutron's ports with a QoS policy.
+        """
         with self._store.transaction() as records:
-            return str(self._insert(records, address, given=True)["uuid"])
+            port = self._insert(records, address, given=True, resource_request=resource_request)
+            return str(port["uuid"])
 
     def allocate(
         self,
@@ -46,7 +53,7 @@ class BridgeNetwork(Answering):
         host: str,
         requested: Any,
         security_groups: Sequence[str],
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindProviders | None = None,
     ) -> NetworkInfo:
         """One port for each request, or one when nothing is requested; all or none.
 
@@ -56,7 +63,7 @@ class BridgeNetwork(Answering):
         taken: dict[str, Any] = {"instance_uuid": instance.uuid, "host": host}
         with self._answering("allocate") as records:
             taking = [
-                records.update("Port", self._unused_port(records, str(request.port_id)), taken)
+                self._take(records, str(request.port_id), taken, providers)
                 if request is not None and request.port_id
                 else self._insert(records, self._address_wanted(request), **taken)
                 for request in requested or (None,)
@@ -70,11 +77,13 @@ class BridgeNetwork(Answering):
                 ports.free(records, port)
 
     def detach_port(self, context: Any, instance: Any, port_id: str) -> dict[str, Any]:
-        """Take one port away; nothing of it is in placement."""
+        """Take one port away; returns what placement holds for it."""
+        held: dict[str, Any] = {}
         with self._answering("detach_port") as records:
             for port in records.find("Port", instance_uuid=instance.uuid, uuid=port_id):
+                held = ports.held(port)
                 ports.free(records, port)
-        return {}
+        return held
 
     def network_info(self, context: Any, instance: Any) -> NetworkInfo:
         """The instance's interfaces, in the order of the info cache, then the others, oldest first."""
@@ -188,6 +197,12 @@ class BridgeNetwork(Answering):
                 for port in records.find("Port", instance_uuid=instance.uuid)
                 if only is None or port["uuid"] in only
             ]
+
+    def _take(
+        self, records: Records, port_id: str, taken: Fields, providers: Providers | FindProviders | None
+    ) -> Fields:
+        port = self._unused_port(records, port_id)
+        return records.update("Port", port, {**taken, **ports.served(port, providers)})
 
     def _unused_port(self, records: Records, port_id: str) -> Fields:
         port = records.first("Port", uuid=port_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from computed import errors
+from computed.clients.port_resources import FindProviders, Providers
 from computed.objects.network_model import NetworkInfo
 
 
@@ -20,7 +21,7 @@ class NoNetwork:
         host: str,
         requested: Any,
         security_groups: Sequence[str],
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindProviders | None = None,
     ) -> NetworkInfo:
         """No interface; raises NetworkNotFound, PortNotFound for a request of a certain one."""
         for request in requested or ():

@@ -1,7 +1,7 @@
 """Port records of the one-host cloud's network: what stands in one, and what changes when it moves.
 
 Fields: `instance_uuid` (null: a user's unused port), `address` and `more_addresses`, `mac`, `host`
-(where its active binding is), `inactive_hosts`, `profile`, `given` (made by a user).
+(where its active binding is), `inactive_hosts`, `profile`, `resource_request`, `given` (made by a user).
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from computed import errors
+from computed.clients.port_resources import (
+    FindProviders,
+    Providers,
+    held_by,
+    providers_for,
+    resources_of,
+)
 from computed.embedded.store import Fields, Records
 from computed.embedded.subnet import Subnet
 from computed.objects.network_model import NetworkInfo
@@ -87,6 +95,33 @@ def binding(port: Fields, host: str) -> dict[str, Any]:
         "vif_type": "bridge",
         "vif_details": {"port_filter": False},
         "status": "ACTIVE" if port.get("host") == host else "INACTIVE",
+    }
+
+
+def served(port: Fields, providers: Providers | FindProviders | None) -> Fields:
+    """The changes that name who serves the port's resource request; raises PortUpdateFailed for nobody."""
+    wanted = resources_of(_told(port))
+    if wanted is None:
+        return {}
+    found = providers_for(_told(port), providers)
+    try:
+        allocation = {group.id: found[group.id][0] for group in wanted.groups}
+    except KeyError as exc:
+        raise errors.PortUpdateFailed(port_id=port["uuid"], reason=f"nobody serves request {exc}") from exc
+    return {"profile": {"allocation": allocation}}
+
+
+def held(port: Fields) -> dict[str, Any]:
+    """What placement holds for a port."""
+    return held_by(_told(port))
+
+
+def _told(port: Fields) -> dict[str, Any]:
+    """The parts of a port that resources are about, with neutron's names."""
+    return {
+        "id": port["uuid"],
+        "resource_request": port.get("resource_request"),
+        "binding:profile": port.get("profile"),
     }
 
 

@@ -6,11 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
+from computed.lib.undo import undo_on_error
 from computed.objects.network_model import NetworkInfo
 from computed.steps import network
 from computed.steps.patience import SHORT_PATIENCE_SECONDS, patiently
 
 if TYPE_CHECKING:
+    from computed.clients.port_resources import PortResources, Providers
     from computed.lib.undo import UndoStack
     from computed.steps.host import ComputeHost
 
@@ -35,14 +37,13 @@ def attach(host: ComputeHost, context: Any, instance: Any, request: Any, undo: U
     """Get the one port that `request` (NetworkRequest) asks for and record its interface; returns the VIF.
 
     The undo gives the port back as it was. Raises InterfaceAttachFailed, InterfaceAttachPciClaimFailed,
-    InstanceInfoCacheNotFound (the instance is gone) and what NetworkService.allocate raises.
+    InterfaceAttachResourceAllocationFailed, InstanceInfoCacheNotFound (the instance is gone) and what
+    NetworkService.allocate raises.
     """
     requested = objects.NetworkRequestList(objects=[request])
     with network.cache_lock(host, instance):
         known = network.fresh(instance)
-        found = host.network.allocate(
-            context, instance, host=host.name, requested=requested, security_groups=(), providers={}
-        )
+        found = _allocate(host, context, instance, requested)
         # First of all: only the cache knows which port is a user's own and must not be deleted.
         network.remember(instance, NetworkInfo([*known, *found]))
         for vif in found:
@@ -55,6 +56,40 @@ def attach(host: ComputeHost, context: Any, instance: Any, request: Any, undo: U
         network.record_interface(host, context, instance, found[0], request.tag)
         _save(host, instance)
         return found[0]
+
+
+def _allocate(host: ComputeHost, context: Any, instance: Any, requested: Any) -> Any:
+    """Ask the network service; what a port asks of placement is taken there before."""
+    with undo_on_error() as undo:
+        return host.network.allocate(
+            context,
+            instance,
+            host=host.name,
+            requested=requested,
+            security_groups=(),
+            providers=lambda wanted: _take_resources(host, context, instance, wanted, undo),
+        )
+
+
+def _take_resources(
+    host: ComputeHost, context: Any, instance: Any, wanted: PortResources, undo: UndoStack
+) -> Providers:
+    root_uuid = host.tracker.compute_node(instance.node).uuid
+    try:
+        found = host.placement.find_candidate(context, wanted, root_uuid)
+        if found is not None:
+            host.placement.add_resources(context, instance.uuid, found.allocations)
+    except errors.NovaException as error:
+        LOG.warning("Port %s: placement does not serve it: %s", wanted.port_id, error)
+        raise errors.InterfaceAttachResourceAllocationFailed(instance_uuid=instance.uuid) from error
+    if found is None:
+        raise errors.InterfaceAttachResourceAllocationFailed(instance_uuid=instance.uuid)
+    undo.push(
+        "give back what the port asked of placement",
+        lambda: host.placement.remove_resources(context, instance.uuid, found.allocations),
+    )
+    providers: Providers = found.providers
+    return providers
 
 
 def release(host: ComputeHost, context: Any, instance: Any, port_id: str) -> None:

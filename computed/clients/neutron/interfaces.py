@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from computed import errors
-from computed.clients.neutron import info
 from computed.clients.neutron.views import Freeing, Views, given_ports
+from computed.clients.port_resources import held_by
 from computed.objects.network_model import NetworkInfo
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Interfaces(Views):
         freeing.look_up(there)
         for port in there:
             freeing.free(port)
-            return _allocation_of(port)
+            return held_by(port)
         LOG.info("Port %s of instance %s is gone already", port_id, instance.uuid)
         return {}
 
@@ -70,15 +70,3 @@ class Interfaces(Views):
         """
         admin = self._admin(context)
         return self._read(admin, instance, self._ports_of(admin, instance))
-
-
-def _allocation_of(port: Any) -> PortAllocation:
-    """What placement holds for a port, in either form that neutron has used for resource requests."""
-    request = port.get("resource_request") or {}
-    provider = info.binding_profile(port).get("allocation")
-    if not request or not provider:
-        return {}
-    groups = request.get("request_groups")
-    if groups is None:
-        return {provider: {"resources": request.get("resources", {})}}
-    return {provider[group["id"]]: {"resources": group.get("resources", {})} for group in groups}

@@ -11,6 +11,7 @@ from computed import errors
 from computed.clients.neutron import info
 from computed.clients.neutron.rest import NeutronRest
 from computed.clients.neutron.wanted import Asker, Wanted, has_resource_request, profile_with_allocation
+from computed.clients.port_resources import FindProviders, Providers, providers_for
 from computed.lib.undo import UndoStack
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Binding:
 
     owner: str
     host: str
-    providers: Mapping[str, Sequence[str]]
+    providers: Providers | FindProviders
 
 
 def bind(asker: Asker, wanted: Wanted, port: Record, binding: Binding) -> Record:
@@ -75,7 +76,9 @@ def bind(asker: Asker, wanted: Wanted, port: Record, binding: Binding) -> Record
         "binding:host_id": binding.host,
     }
     if wanted.port is not None and has_resource_request(wanted.port):
-        body["binding:profile"] = profile_with_allocation(wanted.port, binding.providers)
+        body["binding:profile"] = profile_with_allocation(
+            wanted.port, providers_for(wanted.port, binding.providers)
+        )
     elif wanted.port is not None and info.binding_profile(wanted.port):
         body["binding:profile"] = info.binding_profile(wanted.port)
     domain = wanted.network.get("dns_domain")

@@ -14,6 +14,7 @@ from computed.clients.neutron.interfaces import Interfaces
 from computed.clients.neutron.ports import Binding
 from computed.clients.neutron.views import Freeing, cached, device_owner, given_ports
 from computed.clients.neutron.wanted import Asker, Wanted
+from computed.clients.port_resources import FindProviders, Providers
 from computed.lib.undo import UndoStack, undo_on_error
 from computed.objects.network_model import NetworkInfo
 
@@ -37,11 +38,12 @@ class NeutronNetwork(Bindings, Interfaces):
         host: str,
         requested: Any,
         security_groups: Sequence[str],
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindProviders | None = None,
     ) -> NetworkInfo:
         """Make or take ports and bind them to `host`; on failure everything is given back.
 
-        `providers` maps resource request ids of given ports to the provider uuids that serve them.
+        `providers` maps resource request ids of given ports to the provider uuids that serve them, or is
+        asked for that mapping.
         Raises what wanted.find, wanted.security_group_ids, wanted.check_security, ports.make and
         ports.bind raise.
         """

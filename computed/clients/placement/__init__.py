@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from computed.clients.keystone import adapter_for
 from computed.clients.placement.allocations import AllocationCalls, ProviderAllocations
+from computed.clients.placement.candidates import CandidateCalls
 from computed.clients.placement.providers import Provider
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PlacementClient", "Provider", "ProviderAllocations", "client_from"]
 
 
-class PlacementClient(AllocationCalls):
+class PlacementClient(AllocationCalls, CandidateCalls):
     """The placement service. `PlacementClient(adapter)`, or `client_from(conf)` to log in when needed.
 
     Keeps no knowledge of its own between requests: `resources.provider_sync` has the cached tree.

@@ -12,6 +12,8 @@ from computed import errors
 from computed.clients.placement.providers import ProviderCalls
 from computed.clients.placement.transport import problem
 
+Held = Mapping[str, Mapping[str, Mapping[str, int]]]
+
 ATTEMPTS = 4
 """How often a request is sent that only lost a race inside placement (service.json, client_retries)."""
 
@@ -123,25 +125,53 @@ class AllocationCalls(ProviderCalls):
         self.put_allocations(context, consumer_uuid, {**body, "allocations": kept})
         return True
 
-    def remove_resources(
-        self, context: Any, consumer_uuid: str, held: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def add_resources(self, context: Any, consumer_uuid: str, more: Held) -> None:
+        """Let a consumer that holds something hold more: provider uuid → {"resources": {class: amount}}.
+
+        Raises ConsumerAllocationRetrievalFailed, AllocationUpdateFailed (there is no room, or no consumer).
+        """
+
+        def add(holds: dict[str, Any]) -> dict[str, Any]:
+            if not holds:
+                raise errors.AllocationUpdateFailed(consumer_uuid=consumer_uuid, error="it holds nothing")
+            changed = dict(holds)
+            for uuid, wanted in more.items():
+                had = holds.get(uuid, {"resources": {}})["resources"]
+                changed[uuid] = {"resources": _sum(had, wanted["resources"], 1)}
+            return changed
+
+        self._change(context, consumer_uuid, add)
+
+    def remove_resources(self, context: Any, consumer_uuid: str, held: Held) -> None:
         """Take part of what a consumer holds from it: provider uuid → {"resources": {class: amount}}.
 
-        Read and written again when the consumer has changed in between. Raises
-        ConsumerAllocationRetrievalFailed, AllocationUpdateFailed.
+        Raises ConsumerAllocationRetrievalFailed, AllocationUpdateFailed.
         """
+
+        def remove(holds: dict[str, Any]) -> dict[str, Any]:
+            return {
+                uuid: {"resources": left}
+                for uuid, had in holds.items()
+                if (left := _sum(had["resources"], held.get(uuid, {}).get("resources", {}), -1))
+            }
+
+        self._change(context, consumer_uuid, remove)
+
+    def _change(
+        self,
+        context: Any,
+        consumer_uuid: str,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> None:
+        """Replace what a consumer holds by `change` of it, read and written again when somebody else has
+        changed it in between."""
         for attempt in range(1, ATTEMPTS + 1):
             body = self.get_allocations(context, consumer_uuid)
-            if not body["allocations"]:
+            changed = change(body["allocations"])
+            if changed == body["allocations"]:
                 return
-            kept = {
-                uuid: {"resources": left}
-                for uuid, had in body["allocations"].items()
-                if (left := _less(had["resources"], held.get(uuid, {}).get("resources", {})))
-            }
             try:
-                self.put_allocations(context, consumer_uuid, {**body, "allocations": kept})
+                self.put_allocations(context, consumer_uuid, {**body, "allocations": changed})
             except errors.AllocationUpdateFailed:
                 if attempt == ATTEMPTS:
                     raise
@@ -168,7 +198,8 @@ def _not_moved(source_uuid: str, target_uuid: str, reason: str) -> errors.Alloca
     )
 
 
-def _less(had: Mapping[str, int], taken: Mapping[str, int]) -> dict[str, int]:
-    """What is left of each resource class; classes of which nothing is left are not in it."""
-    left = {name: amount - taken.get(name, 0) for name, amount in had.items()}
-    return {name: amount for name, amount in left.items() if amount > 0}
+def _sum(had: Mapping[str, int], more: Mapping[str, int], sign: int) -> dict[str, int]:
+    """`had` and `sign` times `more` of each resource class, without those of which nothing is left."""
+    names = dict.fromkeys((*had, *more))
+    sums = {name: had.get(name, 0) + sign * more.get(name, 0) for name in names}
+    return {name: amount for name, amount in sums.items() if amount > 0}

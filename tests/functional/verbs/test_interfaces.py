@@ -270,6 +270,89 @@ def test_a_record_that_cannot_be_written_gives_the_port_back(
     assert [row["instance_uuid"] for row in cloud.rows("Port", uuid=mine)] == [None]
 
 
+# Ports that ask something of placement
+
+
+BANDWIDTH = "CUSTOM_BANDWIDTH"
+GROUP = "aaaaaaaa-5555-4000-8000-000000000001"
+QOS = {
+    "request_groups": [{"id": GROUP, "resources": {BANDWIDTH: 300}, "required": ["CUSTOM_PHYSNET0"]}],
+    "same_subtree": [GROUP],
+}
+
+
+@pytest.fixture
+def agent_provider(cloud: Cloud) -> str:
+    """The provider that a network agent of the host has made, with bandwidth for two such ports."""
+    placement, context = cloud.embedded.placement, user_context()
+    (node,) = cloud.rows("ComputeNode")
+    uuid = "aaaaaaaa-6666-4000-8000-000000000001"
+    child = placement.create_provider(context, uuid, "alone:agent", node["uuid"])
+    for make, name in (
+        (placement.ensure_resource_class, BANDWIDTH),
+        (placement.ensure_trait, "CUSTOM_PHYSNET0"),
+    ):
+        make(context, name)
+    inventory = {
+        "total": 700, "reserved": 0, "min_unit": 1, "max_unit": 700, "step_size": 1, "allocation_ratio": 1.0
+    }  # fmt: skip
+    generation = placement.put_inventories(context, uuid, {BANDWIDTH: inventory}, child.generation)
+    placement.put_traits(context, uuid, ["CUSTOM_PHYSNET0"], generation)
+    return uuid
+
+
+def bandwidth(cloud: Cloud, uuid: str, provider: str) -> int:
+    return int(cloud.allocations(uuid).get(provider, {}).get(BANDWIDTH, 0))
+
+
+def test_a_port_gets_the_bandwidth_it_asks_for_and_gives_it_back(cloud: Cloud, agent_provider: str) -> None:
+    (uuid,) = cloud.boot()
+    before = cloud.allocations(uuid)
+    two = [cloud.embedded.network.create_port(resource_request=QOS) for _ in range(2)]
+    for count, port in enumerate(two, 1):
+        vif = attach(cloud, uuid, port_id=port)
+        assert vif["profile"] == {"allocation": {GROUP: agent_provider}}
+        assert bandwidth(cloud, uuid, agent_provider) == 300 * count
+    for count, port in ((1, two[0]), (0, two[1])):
+        detach(cloud, uuid, port)
+        assert bandwidth(cloud, uuid, agent_provider) == 300 * count
+    assert cloud.allocations(uuid) == before
+
+
+def test_without_room_in_placement_nothing_is_attached(cloud: Cloud, agent_provider: str) -> None:
+    (uuid,) = cloud.boot()
+    before, held = ports(cloud, uuid), cloud.allocations(uuid)
+    greedy = {"request_groups": [{"id": GROUP, "resources": {BANDWIDTH: 701}}]}
+    for request in (greedy, {"request_groups": [{"id": GROUP, "resources": {"NO_SUCH_CLASS": 1}}]}):
+        port = cloud.embedded.network.create_port(resource_request=request)
+        with pytest.raises(errors.InterfaceAttachResourceAllocationFailed):
+            attach(cloud, uuid, port_id=port)
+    agree(cloud, uuid, before)
+    assert cloud.allocations(uuid) == held
+
+
+@pytest.mark.parametrize("where", ["driver", "network"])
+def test_bandwidth_goes_back_when_the_attach_fails(
+    cloud: Cloud, agent_provider: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (uuid,) = cloud.boot()
+    held = cloud.allocations(uuid)
+    port = cloud.embedded.network.create_port(resource_request=QOS)
+    if where == "driver":
+        cloud.conf.set_override("fail", ["attach_interface:*"], group="fake")
+    else:
+
+        def refuse(*arguments: Any) -> Any:
+            raise errors.PortBindingFailed(port_id=port)
+
+        monkeypatch.setattr("computed.embedded.ports.describe", refuse)
+    with pytest.raises((errors.InterfaceAttachFailed, errors.PortBindingFailed)):
+        attach(cloud, uuid, port_id=port)
+    monkeypatch.undo()
+    assert cloud.allocations(uuid) == held
+    assert [row["instance_uuid"] for row in cloud.rows("Port", uuid=port)] == [None]
+
+
 def test_a_server_that_is_deleted_meanwhile_leaves_no_port(cloud: Cloud) -> None:
     (uuid,) = cloud.boot()
     mine = cloud.embedded.network.create_port()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from computed import errors
+from computed.clients.port_resources import PortResources, ResourceGroup
 from computed.context import RequestContext, get_admin_context
 from tests.unit.clients import neutron_replay
 
@@ -183,6 +184,42 @@ def test_a_port_with_a_resource_request_is_bound_to_its_provider(replay):
     port["resource_request"] = {"request_groups": [{"id": "group-1", "resources": {"NET_BW_EGR": 1}}]}
     played["exchanges"][2]["body"]["port"]["binding:profile"] = {"allocation": {"group-1": "provider-1"}}
     replay.allocate(played, providers={"group-1": ["provider-1"]})
+    assert replay.done()
+
+
+@pytest.mark.parametrize(
+    ("request_", "groups", "allocation"),
+    [
+        (
+            {
+                "request_groups": [{"id": "g", "resources": {"A": 1}, "required": ["T"]}],
+                "same_subtree": ["g"],
+            },
+            (ResourceGroup("g", {"A": 1}, ("T",)),),
+            {"g": "provider-1"},
+        ),
+        ({"resources": {"A": 1}, "required": ["T"]}, None, "provider-1"),
+    ],
+)
+def test_who_serves_a_port_is_asked_for_when_it_is_bound(replay, request_, groups, allocation):
+    played = scenario("one_given_port")
+    port = played["exchanges"][0]["answer"]["ports"][0]
+    port["resource_request"] = request_
+    groups = groups or (ResourceGroup(port["id"], {"A": 1}, ("T",)),)
+    played["exchanges"][2]["body"]["port"]["binding:profile"] = {"allocation": allocation}
+    asked = []
+
+    def find(wanted):
+        asked.append(wanted)
+        return {group.id: ["provider-1"] for group in wanted.groups}
+
+    replay.allocate(played, providers=find)
+    assert replay.done()
+    assert asked == [PortResources(port["id"], groups, tuple(request_.get("same_subtree", ())))]
+
+
+def test_nobody_is_asked_who_serves_a_port_that_asks_for_nothing(replay):
+    replay.allocate(scenario("one_given_port"), providers=lambda wanted: pytest.fail("asked"))
     assert replay.done()
 
 
