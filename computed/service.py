@@ -18,6 +18,7 @@ from computed.periodic.runner import PeriodicRunner
 from computed.resources.identity import Identity
 from computed.rpc.endpoints import COMPUTE_TOPIC
 from computed.rpc.server import RpcServers
+from computed.steps.arrivals import is_coming
 from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
@@ -128,6 +129,8 @@ class Service:
         is_idle = inflight.wait_idle(timeout_seconds)
         left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
         is_idle = self._host.departures.wait_idle(left_seconds) and is_idle
+        left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
+        is_idle = self._host.arrivals.wait_idle(left_seconds, is_coming) and is_idle
         left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
         is_quiet = self._parts.runner.join(min(left_seconds, _PERIODIC_SECONDS))
         if not (is_idle and is_quiet):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from computed.lib.locks import KeyedLocks
+from computed.steps.arrivals import Arrivals
 from computed.steps.console_tokens import ConsoleTokens
 from computed.steps.departures import Departures
 from computed.steps.events import ExternalEvents
@@ -61,6 +62,7 @@ class ComputeHost:
     console_tokens: ConsoleTokens = field(default_factory=ConsoleTokens)
     ungrouped: Remembered = field(default_factory=Remembered)
     """Instances known to be in no server group."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
     departures: Departures = field(init=False)
     lanes: Lanes = field(init=False)
     build_slots: AbstractContextManager[Any] = field(init=False)

@@ -57,6 +57,7 @@ def pre_live_migration(
         volumes.complete(host, context, instance, bdms)
         announce(host, context, instance, "live_migration_pre", "end", **told)
         claim.settle()
+    host.arrivals.expect(instance.uuid)
     return data
 
 
@@ -84,6 +85,13 @@ def post_live_migration_at_destination(
 
     Whatever fails, the record says where the guest is; the instance is in ERROR then. Raises what failed.
     """
+    try:
+        _receive(host, context, instance, block_migration)
+    finally:
+        host.arrivals.end(instance.uuid)
+
+
+def _receive(host: ComputeHost, context: Any, instance: Any, block_migration: bool | None) -> None:
     instance.load(*PARTS)
     came_from = instance.host
     failure = None
@@ -186,3 +194,4 @@ def give_up_room(host: ComputeHost, instance: Any) -> None:
     """Nothing is held on this host for an instance that does not come."""
     for nodename in host.tracker.nodenames():
         host.tracker.drop_move_claim(instance, nodename)
+    host.arrivals.end(instance.uuid)

@@ -31,7 +31,8 @@ def live_migration_abort(
     announce(host, context, instance, "live_migration_abort", "start")
     found = host.departures.stop(instance.uuid, migration_id)
     if found is Phase.STOPPED or found is Phase.PREPARING:
-        # Whoever prepares it gives everything back, and tells that it is over.
+        # Whoever prepares it gives everything back, and tells that it is over; it need not wait for ports.
+        host.events.forget(instance.uuid)
         LOG.info("Live migration %d of instance %s is stopped while it prepares", migration_id, instance.uuid)
         return
     if found is None:

@@ -107,6 +107,10 @@ class LiveMigration:
         self.data = order.migrate_data
         self.departure = departure
         self.bdms: Any = ()
+        self._is_ready = False
+        """Whether the destination is."""
+        self._has_begun = False
+        """Whether the hypervisor has been told to let it go."""
         self._progress_at = time.monotonic()
 
     def run(self) -> None:
@@ -115,20 +119,20 @@ class LiveMigration:
         started = time.monotonic()
         try:
             self._prepare()
-        except Exception as error:
-            self._fail(error, is_prepared=False)
-            return
-        if self._is_stopped():
-            return
-        try:
+            self._begin_leaving()
             self._let_go()
         except errors.LiveMigrationAborted:
-            LOG.info("Live migration of instance %s to %s was aborted", self.instance.uuid, self.order.dest)
-            self._rollback(MigrationStatus.CANCELLED)
+            self._end_aborted()
         except errors.HypervisorUnavailable as error:
-            self._lose(error)
+            if self._has_begun:
+                self._lose(error)
+            else:
+                self._fail(error)
         except Exception as error:
-            self._fail(error)
+            if self.host.departures.is_stopped(self.departure):
+                self._end_aborted()
+            else:
+                self._fail(error)
         else:
             self._finish(started)
 
@@ -147,6 +151,7 @@ class LiveMigration:
             self.data = host.computes.pre_live_migration(
                 self.context, self.order.dest, instance=instance, disk=disk, migrate_data=self.data
             )
+            self._is_ready = True
             self.data.migration = self.migration
             if expectation is not None and shared.value_of(self.data, "wait_for_vif_plugged"):
                 self._wait_for(expectation)
@@ -191,24 +196,21 @@ class LiveMigration:
             raise failure
         LOG.warning("Instance %s migrates all the same: %s", self.instance.uuid, failure)
 
-    def _is_stopped(self) -> bool:
-        """Whether somebody has aborted it while it prepared; then everything is taken back here."""
+    def _begin_leaving(self) -> None:
+        """Raises LiveMigrationAborted when somebody has aborted it while it prepared."""
         departures = self.host.departures
         if not departures.is_stopped(self.departure):
             shared.set_status(self.host, self.migration, MigrationStatus.RUNNING)
             if departures.begin_leaving(self.departure):
-                return False
-        LOG.info("Live migration of instance %s was aborted before it left", self.instance.uuid)
-        self._rollback(MigrationStatus.CANCELLED)
-        announce(self.host, self.context, self.instance, "live_migration_abort", "end")
-        return True
+                return
+        raise errors.LiveMigrationAborted("it was aborted before it left")
 
     # While it leaves
 
     def _let_go(self) -> None:
-        self.host.driver.live_migrate(
-            self.context, self._spec(), self.order.dest, self.data, self._note_progress
-        )
+        spec = self._spec()
+        self._has_begun = True
+        self.host.driver.live_migrate(self.context, spec, self.order.dest, self.data, self._note_progress)
 
     def _note_progress(self, progress: LiveMigrationProgress) -> None:
         """Now and then write down how far it is; what cannot be written is told next time."""
@@ -239,25 +241,31 @@ class LiveMigration:
 
     # When it did not work
 
-    def _rollback(self, status: MigrationStatus, *, is_prepared: bool = True) -> None:
-        rollback = Rollback(
-            self.host, self.context, self.instance, self.migration, self.data, self._spec(), self.bdms
-        )
-        rollback.run(status, is_prepared=is_prepared)
+    def _end_aborted(self) -> None:
+        LOG.info("Live migration of instance %s to %s was aborted", self.instance.uuid, self.order.dest)
+        self._take_back(MigrationStatus.CANCELLED)
+        if self.host.departures.is_stopped(self.departure):
+            # Who aborted it left the end of it to us.
+            announce(self.host, self.context, self.instance, "live_migration_abort", "end")
 
-    def _fail(self, error: Exception, *, is_prepared: bool = True) -> None:
-        stage = "on its way" if is_prepared else "in preparation"
+    def _fail(self, error: Exception) -> None:
         LOG.error(
             "Live migration of instance %s to %s failed %s, the guest stays: %s",
             self.instance.uuid,
             self.order.dest,
-            stage,
+            "on its way" if self._has_begun else "in preparation",
             error,
             exc_info=error,
         )
         record_fault(self.host, self.context, self.instance, error)
+        self._take_back(MigrationStatus.FAILED)
+
+    def _take_back(self, status: MigrationStatus) -> None:
         try:
-            self._rollback(MigrationStatus.FAILED, is_prepared=is_prepared)
+            rollback = Rollback(
+                self.host, self.context, self.instance, self.migration, self.data, self._spec(), self.bdms
+            )
+            rollback.run(status, is_ready=self._is_ready)
         except Exception:
             LOG.exception("Instance %s could not be brought back from its migration", self.instance.uuid)
             shared.try_set_status(self.host, self.migration, MigrationStatus.ERROR)

@@ -34,10 +34,10 @@ class Rollback:
     bdms: Any
     """Its block devices as they were before the destination connected them."""
 
-    def run(self, status: MigrationStatus, *, is_prepared: bool) -> None:
+    def run(self, status: MigrationStatus, *, is_ready: bool) -> None:
         """Take everything back; the migration is `status` afterwards.
 
-        Not `is_prepared`: the destination has failed to make itself ready, and taken back what it had done.
+        Not `is_ready`: the destination has not said that it is, so the guest here is untouched.
         """
         host, context, instance = self.host, self.context, self.instance
         shared.attempt(
@@ -45,19 +45,19 @@ class Rollback:
             instance.uuid,
             lambda: host.placement.move_allocations(context, self.migration.uuid, instance.uuid),
         )
-        if is_prepared:
+        if is_ready:
             shared.attempt(
                 "the guest here may not be as before",
                 instance.uuid,
                 lambda: host.driver.take_back_at_source(context, self.spec, self.data),
             )
-        self._return_volumes(is_prepared)
+        self._return_volumes()
         with announced(host, context, instance, "live_migration_rollback", bdms=self.bdms):
             self._clean_destination()
             shared.end_task(host, context, instance, self.migration)
         shared.try_set_status(host, self.migration, status)
 
-    def _return_volumes(self, is_prepared: bool) -> None:
+    def _return_volumes(self) -> None:
         """Disconnect the volumes from the destination; their mappings name this host's attachments again."""
         before = {bdm.volume_id: bdm for bdm in volumes.volume_bdms(self.bdms)}
         if not before:
@@ -67,9 +67,10 @@ class Rollback:
         for bdm in volumes.volume_bdms(now):
             if bdm.volume_id not in before:
                 continue
-            if is_prepared:
-                self._disconnect_there(bdm)
             old = before[bdm.volume_id]
+            if bdm.attachment_id is None or bdm.attachment_id != old.attachment_id:
+                # A destination that has failed has seen to that itself.
+                self._disconnect_there(bdm)
             shared.attempt(
                 f"volume {bdm.volume_id} stays attached to {self.migration.dest_compute}",
                 self.instance.uuid,

@@ -107,16 +107,16 @@ class FakeLiveMigration(LiveMigrationPort):
 
     def live_migrate(self, context: Any, spec: GuestSpec, dest: str, data: Any, watch: Watch) -> None:
         instance = spec.instance
-        trip = self._leaving[instance.uuid] = _Trip()
-        try:
-            with self._orders.around("live_migrate", instance, delays=False):
-                self._movable(instance)
-                seconds = self._orders.delay_of("live_migrate") or self._variant.live_migration_seconds
+        with self._orders.around("live_migrate", instance, delays=False):
+            self._movable(instance)
+            seconds = self._orders.delay_of("live_migrate") or self._variant.live_migration_seconds
+            trip = self._leaving[instance.uuid] = _Trip()
+            try:
                 self._travel(trip, instance, seconds, watch)
                 self._movable(instance)
                 self._store.remove(instance.uuid, keep_disks=True)
-        finally:
-            del self._leaving[instance.uuid]
+            finally:
+                del self._leaving[instance.uuid]
 
     def force_live_migration(self, instance: Any) -> None:
         with self._orders.around("force_live_migration", instance):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from computed.virt.specs import LiveMigrationProgress
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.live_migration.world import World, make_world
 
@@ -21,7 +24,8 @@ def begin(world: World, uuid: str, seconds: str = "10") -> str:
     """A migration that is running and takes its time."""
     world.set(HOST, delays={"live_migrate": seconds})
     migration = world.role.live_migrate(uuid, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    world.cloud.wait(lambda: uuid in world.driver(HOST)._leaving, "it to leave")
+    assert world.status(migration) == "running"
     return migration
 
 
@@ -172,3 +176,58 @@ def test_ten_times_in_a_row(world: World) -> None:
         assert world.status(world.role.live_migrate(uuid, to=to)) == "completed"
         assert world.guests(to) == {uuid} and world.guests(left) == set()
     assert world.cloud.faults(uuid) == []
+
+
+def test_aborted_while_it_waits_for_its_ports(make_pair: Callable[..., Cloud]) -> None:
+    waits = {"compute.live_migration_wait_for_vif_plug": True}
+    world = make_world(make_pair, second=waits)
+    uuid = world.boot()
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    prepared = ("compute_pre_live_migration", "Success")
+    world.cloud.wait(lambda: prepared in world.cloud.events(uuid), "the destination")
+    world.role.abort(uuid, migration)
+    ended(world, uuid)
+    world.assert_stayed(uuid, migration, "cancelled")
+    assert world.cloud.faults(uuid) == []
+
+
+def test_a_destination_that_stops_waits_for_who_is_coming(world: World) -> None:
+    uuid = world.boot()
+    migration = begin(world, uuid, "1")
+    assert world.cloud.agents[THERE].stop()
+    world.cloud.agents[THERE].start()
+    ended(world, uuid)
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert (world.cloud.row(uuid)["host"], world.cloud.row(uuid)["vm_state"]) == (THERE, "active")
+
+
+def test_a_destination_that_stops_waits_for_nobody_who_stays(make_pair: Callable[..., Cloud]) -> None:
+    world = make_world(make_pair, second={"manager_shutdown_timeout": 30})
+    uuid = world.boot()
+    migration = begin(world, uuid, "20")
+    world.role.abort(uuid, migration)
+    ended(world, uuid)
+    began = time.monotonic()
+    assert world.cloud.agents[THERE].stop()
+    assert time.monotonic() - began < 20
+    world.cloud.agents[THERE].start()
+
+
+def test_packets_go_along_when_the_guest_goes_on_before_its_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    driver = world.driver(HOST)
+    live_migrate, seen = driver.live_migrate, []
+
+    def post_copy(context: Any, spec: Any, dest: str, data: Any, watch: Any) -> None:
+        watch(LiveMigrationProgress(100, 60, 40, 10, 5, 5, is_post_copy=True))
+        record = world.role.migration(world.role.migrations(uuid)[-1]["uuid"])
+        seen.append((record.status, record.memory_processed, record.disk_remaining))
+        seen.append((world.bindings(uuid), world.cloud.row(uuid)["progress"]))
+        live_migrate(context, spec, dest, data, watch)
+
+    monkeypatch.setattr(driver, "live_migrate", post_copy)
+    migration = world.role.live_migrate(uuid, to=THERE)
+    assert seen == [("running (post-copy)", 60, 5), ([(THERE, [HOST])], 60)]
+    assert world.status(migration) == "completed" and world.bindings(uuid) == [(THERE, [])]

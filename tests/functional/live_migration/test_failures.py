@@ -262,7 +262,7 @@ def test_deleted_on_its_way(world: World) -> None:
     uuid = world.boot()
     world.set(HOST, delays={"live_migrate": "5"})
     migration = world.role.live_migrate(uuid, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    world.cloud.wait(lambda: uuid in world.driver(HOST)._leaving, "it to leave")
     world.cloud.delete(uuid)
     world.cloud.settle()
     assert world.guests(HOST) == set() and world.guests(THERE) == set()
@@ -346,7 +346,7 @@ def test_the_source_dies_on_the_way(world: World) -> None:
     uuid = world.boot()
     world.set(HOST, delays={"live_migrate": "1"})
     migration = world.role.live_migrate(uuid, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    world.cloud.wait(lambda: uuid in world.driver(HOST)._leaving, "it to leave")
     world.cloud.kill_agent()
     world.set(HOST, delays={})
     world.cloud.start_agent()
@@ -382,11 +382,13 @@ def test_the_source_dies_when_the_guest_has_left(world: World, monkeypatch: pyte
     assert world.used(HOST) == 0 and world.used(THERE) == 1
 
 
-def test_the_destination_restarts_while_the_guest_comes(world: World) -> None:
+def test_the_destination_restarts_while_the_guest_comes(make_pair: Callable[..., Cloud]) -> None:
+    impatient = {"manager_shutdown_timeout": 1, "graceful_shutdown_timeout": 2}
+    world = make_world(make_pair, second=impatient)
     uuid = world.boot()
     world.set(HOST, delays={"live_migrate": "20"})
     migration = world.role.live_migrate(uuid, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    world.cloud.wait(lambda: uuid in world.driver(HOST)._leaving, "it to leave")
     there = world.cloud.agents[THERE]
     there.stop()
     there.start()

@@ -153,7 +153,7 @@ def test_aborted_with_a_volume(world: World) -> None:
     volume_id = attach(world, uuid)
     world.set(HOST, delays={"live_migrate": "10"})
     migration = world.role.live_migrate(uuid, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "running", "it to leave")
+    world.cloud.wait(lambda: uuid in world.driver(HOST)._leaving, "it to leave")
     world.role.abort(uuid, migration)
     world.cloud.wait_for(uuid, task_state=None)
     world.cloud.settle()

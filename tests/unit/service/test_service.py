@@ -17,6 +17,7 @@ from computed.objects.base import ComputedObject
 from computed.objects.remote import NoConductor
 from computed.rpc.inflight import InFlight
 from computed.service import Parts, Phase, Service, refuse_old_computes, register
+from computed.steps.arrivals import Arrivals
 from computed.steps.console_tokens import ConsoleTokens
 from computed.steps.departures import Departures
 
@@ -83,7 +84,8 @@ class World(NoConductor):
             can_adopt_nodes=False,
         )
         tracker = SimpleNamespace(
-            update_available_resource=self.note("audit"), use_service=self.note("use_service")
+            update_available_resource=self.note("audit"),
+            use_service=self.note("use_service"),
         )
         host: Any = SimpleNamespace(
             name=HOST,
@@ -93,6 +95,7 @@ class World(NoConductor):
             stop_waiting=self.note("stop_waiting"),
             console_tokens=ConsoleTokens(),
             departures=Departures(1),
+            arrivals=Arrivals(),
         )
         servers: Any = SimpleNamespace(
             start=self.note("servers.start"),
