@@ -59,3 +59,7 @@ class LiveMigrationAborted(ComputedError):
 
 class Interrupted(ComputedError):
     """What was being done to an instance ended with the process that did it."""
+
+
+class ImageToolFailed(ComputedError):
+    """A program that works on disk images failed; the text names its command line and what it said."""
