@@ -30,9 +30,8 @@ def end(host: ComputeHost, context: RequestContext, instance: Any) -> None:
     filters = {
         "instance_uuid": instance.uuid,
         "status": [str(MigrationStatus.PRE_MIGRATING), str(MigrationStatus.MIGRATING)],
-        "migration_type": _TYPES,
     }
-    for migration in objects.MigrationList.get_by_filters(context.elevated(), filters):
+    for migration in _resizes(context, filters):
         resizing.fail_migration(host, migration)
         resizing.try_return_allocation(host, context, instance, migration)
     resizing.forget(instance)
@@ -110,10 +109,14 @@ def unfinished_confirmations(host: ComputeHost, context: RequestContext) -> list
     filters = {
         "source_compute": host.name,
         "status": str(MigrationStatus.CONFIRMING),
-        "migration_type": _TYPES,
     }
+    return [migration for migration in _resizes(context, filters) if not migration.cross_cell_move]
+
+
+def _resizes(context: RequestContext, filters: dict[str, Any]) -> list[Any]:
+    """Resizes and cold migrations. A conductor filters by one type only, and fails on a list of them."""
     found = objects.MigrationList.get_by_filters(context.elevated(), filters)
-    return [migration for migration in found if not migration.cross_cell_move]
+    return [migration for migration in found if migration.migration_type in _TYPES]
 
 
 def confirm(host: ComputeHost, context: RequestContext, migration: Any) -> None:

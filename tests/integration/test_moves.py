@@ -146,7 +146,7 @@ def test_what_was_evacuated_can_go_home_again(pair: Pair) -> None:
 def test_abort_of_a_live_migration(agents: MakeAgents, cloud: Cloud, agent_kind: str) -> None:
     if agent_kind == STOCK:
         pytest.skip("stock's fake driver migrates at once")
-    slow = agents(2, options={"fake": {"delays": "live_migration:20"}})
+    slow = agents(2, options={"fake": {"delays": "live_migrate:20"}})
     one = Verbs(cloud, cloud.boot(1, "slow", availability_zone=f"nova:{slow[0].host}"))
     one.active(slow[0].host)
     one.ask_live_migration(one.ids[0], slow[1].host)

@@ -119,7 +119,13 @@ def get_by_filters(
     limit: int | None = None,
     marker: str | None = None,
 ) -> Envelope:
-    """MigrationList.get_by_filters; unknown filters are no condition."""
+    """MigrationList.get_by_filters; unknown filters are no condition.
+
+    Only uuid and status may be lists: stock's conductor fails on any other, and so does this one.
+    """
+    for name, value in filters.items():
+        if isinstance(value, list | tuple) and name not in ("uuid", "status"):
+            raise errors.InternalError(err=f"MigrationList.get_by_filters: {name} is one value, not {value!r}")
     rows = [row for row in call.records.find(_KIND, read_deleted=call.read_deleted) if _matches(row, filters)]
     if sort_keys or limit or marker:
         for key, direction in reversed(list(zip(sort_keys or ["id"], sort_dirs or ["desc"], strict=False))):
