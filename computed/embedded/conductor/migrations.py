@@ -125,7 +125,7 @@ def get_by_filters(
     """
     for name, value in filters.items():
         if isinstance(value, list | tuple) and name not in ("uuid", "status"):
-            raise errors.InternalError(err=f"MigrationList.get_by_filters: {name} is one value, not {value!r}")
+            raise errors.InternalError(err=f"MigrationList.get_by_filters: {name}={value!r} is no one value")
     rows = [row for row in call.records.find(_KIND, read_deleted=call.read_deleted) if _matches(row, filters)]
     if sort_keys or limit or marker:
         for key, direction in reversed(list(zip(sort_keys or ["id"], sort_dirs or ["desc"], strict=False))):
