@@ -103,7 +103,15 @@ class World:
         """A server of this host, with a guest in the power state `guest` (None: no guest)."""
         guest = fields.pop("guest", PowerState.RUNNING)
         flavor = objects.Flavor(
-            id=1, name="m1.nano", flavorid="42", memory_mb=64, vcpus=1, root_gb=1, ephemeral_gb=0, swap=0
+            id=1,
+            name="m1.nano",
+            flavorid="42",
+            memory_mb=64,
+            vcpus=1,
+            root_gb=1,
+            ephemeral_gb=0,
+            swap=0,
+            extra_specs={},
         )
         given = {
             "uuid": uuidutils.generate_uuid(),

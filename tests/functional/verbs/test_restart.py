@@ -24,9 +24,9 @@ def test_servers_that_are_well_are_left_alone(bench, count):
     assert bench.driver.states() == guests
     assert [bench.rows("Instance", uuid=server.uuid) for server in servers] == before
     assert all(bench.fault(server.uuid) is None for server in servers)
-    # the start's own questions and two of the recovery, however many the servers
-    assert counts.conductor.count("InstanceList.get_by_host") == 1
-    assert len(counts.conductor) <= 12
+    # the start's own questions, its audit's and those of the recovery, however many the servers
+    assert counts.conductor.count("InstanceList.get_by_host") == 2
+    assert len(counts.conductor) <= 13
     assert not [what for what in counts.conductor if what.startswith("Instance.")]
 
 
