@@ -20,9 +20,10 @@ LOG = logging.getLogger(__name__)
 def action_event(host: ComputeHost, context: Any, event_name: str, instance_uuid: str) -> Iterator[None]:
     """Record `event_name` around the block: two conductor calls, whatever happens inside.
 
-    An instance without the action that this request belongs to gets no event, and the block runs all the
-    same. A conductor that is away is waited for; when it stays away the block is not begun (nothing has
-    happened yet), or, afterwards, that is logged only, for the block's own outcome stands.
+    An instance without the action that this request belongs to gets no event, nor does one whose event the
+    conductor refuses, and the block runs all the same. A conductor that is away is waited for; when it
+    stays away the block is not begun (nothing has happened yet), or, afterwards, that is logged only, for
+    the block's own outcome stands.
     """
     is_begun = _begin(host, context, event_name, instance_uuid)
     try:
@@ -50,6 +51,10 @@ def _begin(host: ComputeHost, context: Any, event_name: str, instance_uuid: str)
         )
     except errors.InstanceActionNotFound:
         LOG.info("Instance %s has no action of this request; %s is not recorded", instance_uuid, event_name)
+        return False
+    except errors.NovaException as error:
+        # Nobody is helped by a verb that is not done because its history lacks a line.
+        LOG.warning("%s of instance %s is not recorded: %s", event_name, instance_uuid, error)
         return False
     return True
 

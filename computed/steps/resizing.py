@@ -113,6 +113,14 @@ def _give_up(host: ComputeHost, context: Any, consumer: str) -> None:
         LOG.error("%s keeps its allocations, delete them in placement: %s", consumer, failure)
 
 
+def try_bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """Bind the ports to the host that the instance is on, after a failure that matters more."""
+    try:
+        host.network.bind_to_host(context, instance, host=host.name, migration=migration)
+    except Exception as error:
+        LOG.error("Instance %s: its ports may not be bound to %s: %s", instance.uuid, host.name, error)
+
+
 def drop_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """Give up what the migration holds at the source, where the instance does not go back to any more.
 

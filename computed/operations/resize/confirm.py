@@ -31,16 +31,19 @@ def confirm_resize(host: ComputeHost, context: RequestContext, *, instance: Any,
     if migration.status not in _CONFIRMABLE:
         LOG.info("Migration %s is %s and not to be confirmed", migration.uuid, migration.status)
         return
-    fresh = _read(context, instance.uuid, migration)
-    if fresh is None:
-        return
+    known = instance
     try:
+        with erring(host, instance, back_to=VmState.ACTIVE):
+            fresh = _read(context, instance.uuid, migration)
+        if fresh is None:
+            return
+        known = fresh
         with erring(host, fresh, back_to=VmState.ACTIVE):
             _confirm(host, context, fresh, migration)
     except Exception:
         # Whatever is left here, the instance lives on its new host.
-        resizing.try_drop_allocation(host, context, fresh, migration)
-        resizing.save_forgotten(host, fresh)
+        resizing.try_drop_allocation(host, context, known, migration)
+        resizing.save_forgotten(host, known)
         raise
 
 

@@ -47,15 +47,16 @@ def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
     """
     finish = _Finish(host, context, instance, migration)
     try:
-        if not finish.begin():
-            return
         with erring(host, instance, back_to=VmState.ACTIVE):
-            finish.run(disk_info, image, request_spec)
+            if finish.begin():
+                finish.run(disk_info, image, request_spec)
     except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
         finish.take_guest_away()
         resizing.settle_gone(host, context, instance, migration)
         raise
     except Exception:
+        # The instance is this host's, broken as it is, and nobody else's.
+        resizing.try_bind(host, context, instance, migration)
         resizing.try_drop_allocation(host, context, instance, migration)
         raise
 

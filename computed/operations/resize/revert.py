@@ -36,8 +36,14 @@ def revert_resize(
     A message that comes twice changes nothing.
     """
     with host.locks.hold(_lock_of(instance)):
-        if _is_wanted(host, context, instance, migration):
-            _revert(host, context, instance, migration, request_spec)
+        try:
+            with erring(host, instance, back_to=VmState.ACTIVE):
+                if _is_wanted(host, context, instance, migration):
+                    _revert(host, context, instance, migration, request_spec)
+        except Exception:
+            # There is no way back any more, so nothing is to be held for it.
+            resizing.try_drop_allocation(host, context, instance, migration)
+            raise
 
 
 def _lock_of(instance: Any) -> str:
@@ -49,31 +55,30 @@ def _lock_of(instance: Any) -> str:
 def _revert(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
     instance.load(*PARTS, "migration_context", "numa_topology", "pci_devices", "pci_requests", "resources")
     announce_exists(host, context, instance)
-    with erring(host, instance, back_to=VmState.ACTIVE):
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        is_same_host = migration.source_compute == host.name
-        keeps = is_same_host or is_shared(host, context, instance, migration.source_compute)
-        host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=not keeps)
-        shares.leave(host, context, instance, migration)
-        volumes.park(host, context, instance, bdms)
-        instance.revert_migration_context()
-        advance(host, instance, "revert")
-        resizing.save_migration(host, migration, MigrationStatus.REVERTED)
-        if not is_same_host:
-            host.tracker.release(instance)
-            publish(host, context, migration.dest_node)
-            host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
-        patiently(
-            f"Telling {migration.source_compute} to take instance {instance.uuid} back",
-            lambda is_repeated: host.computes.finish_revert_resize(
-                context,
-                migration.source_compute,
-                instance=instance,
-                migration=migration,
-                request_spec=request_spec,
-            ),
-            stopping=host.stopping,
-        )
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    is_same_host = migration.source_compute == host.name
+    keeps = is_same_host or is_shared(host, context, instance, migration.source_compute)
+    host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=not keeps)
+    shares.leave(host, context, instance, migration)
+    volumes.park(host, context, instance, bdms)
+    instance.revert_migration_context()
+    advance(host, instance, "revert")
+    resizing.save_migration(host, migration, MigrationStatus.REVERTED)
+    if not is_same_host:
+        host.tracker.release(instance)
+        publish(host, context, migration.dest_node)
+        host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
+    patiently(
+        f"Telling {migration.source_compute} to take instance {instance.uuid} back",
+        lambda is_repeated: host.computes.finish_revert_resize(
+            context,
+            migration.source_compute,
+            instance=instance,
+            migration=migration,
+            request_spec=request_spec,
+        ),
+        stopping=host.stopping,
+    )
 
 
 def _is_wanted(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
@@ -103,12 +108,14 @@ def finish_revert_resize(
     """
     instance.load(*PARTS)
     with host.locks.hold(_lock_of(instance)):
-        if not _begin(host, context, instance, migration):
-            return
         try:
             with erring(host, instance, back_to=VmState.ACTIVE):
-                _take_back(host, context, instance, migration, request_spec)
+                if _begin(host, context, instance, migration):
+                    _take_back(host, context, instance, migration, request_spec)
         except Exception:
+            # It is here, broken as it is, and nowhere else.
+            resizing.try_return_allocation(host, context, instance, migration)
+            resizing.try_bind(host, context, instance, migration)
             resizing.save_forgotten(host, instance)
             raise
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import RESIZING_STATES, MigrationStatus
+from computed.states import RESIZING_STATES, MigrationStatus, TaskState
 from computed.steps import resizing, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
@@ -44,7 +45,7 @@ def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
     if not _begin(host, context, instance, migration):
         return
     try:
-        with erring(host, instance, back_to=before):
+        with erring(host, instance, back_to=before), _stays_on_error(instance):
             _send(host, context, instance, migration, flavor, (image, clean_shutdown, request_spec))
     except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
         resizing.settle_gone(host, context, instance, migration)
@@ -55,6 +56,19 @@ def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
         raise
     if migration.dest_compute != host.name:
         host.events.forget(instance.uuid)
+
+
+@contextmanager
+def _stays_on_error(instance: Any) -> Iterator[None]:
+    """An instance that could not be handed over is this host's, also if its record has named the other."""
+    names = ("host", "node", "compute_id", "old_flavor")
+    before = {name: getattr(instance, name) for name in names}
+    try:
+        yield
+    except Exception:
+        for name, value in before.items():
+            setattr(instance, name, value)
+        raise
 
 
 def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
@@ -68,6 +82,14 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
         LOG.info("Instance %s is not sent, it is in other hands: %s", instance.uuid, error)
         _end_if_nobody_wants_it(host, context, instance, migration)
         return False
+    except Exception:
+        # Nothing has happened: the guards find the task state of before, and clear it.
+        resizing.forget(instance)
+        instance.migration_context = None
+        instance.task_state = TaskState.RESIZE_PREP
+        resizing.fail_migration(host, migration)
+        resizing.try_return_allocation(host, context, instance, migration)
+        raise
     return True
 
 

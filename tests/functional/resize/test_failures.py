@@ -179,7 +179,7 @@ def test_destination_cannot_remove_the_guest(pair: Cloud) -> None:
     role.revert(uuid)
     assert states_of(pair, uuid) == ("error", None, SECOND, SECOND)
     assert role.migrations(uuid)[0]["status"] == "error"
-    assert role.holds(uuid) == {SECOND: MICRO} and role.holds(migration) == {HOST: NANO}
+    assert role.holds(uuid) == {SECOND: MICRO} and role.holds(migration) == {}
     assert pair.events(uuid)[-1] == ("compute_revert_resize", "Error")
 
 

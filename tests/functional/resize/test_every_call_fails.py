@@ -1,0 +1,156 @@
+"""Resize, confirm and revert with a failure at each call that they make to somebody else.
+
+What they call is recorded in a run in which nothing fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from computed import errors
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.conductor_role import ConductorRole
+from tests.functional.resize.looking import SECOND, audit, guests, port_hosts, used_mib
+
+LEGAL = ("active", "resized", "error")
+
+
+class Nth:
+    """Lets the nth call of a kind fail; counts all of them."""
+
+    def __init__(self, nth: int, error: Exception) -> None:
+        self.nth, self.error = nth, error
+        self.met = 0
+
+    def step(self) -> None:
+        self.met += 1
+        if self.met == self.nth:
+            raise self.error
+
+
+@contextmanager
+def conductor_fails(cloud: Cloud, nth: Nth) -> Iterator[None]:
+    conductor = cloud.embedded.conductor
+    before = conductor.intercept
+
+    def intercept(objname: str, objmethod: str, proceed: Callable[[], Any]) -> Any:
+        # Faults and the end of an event are told after a failure: they are no part of the verb.
+        if objname != "InstanceFault" and not objmethod.startswith("event_"):
+            nth.step()
+        return before(objname, objmethod, proceed) if before else proceed()
+
+    conductor.intercept = intercept
+    try:
+        yield
+    finally:
+        conductor.intercept = before
+
+
+@contextmanager
+def method_fails(service: Any, method: str, nth: Nth) -> Iterator[None]:
+    do = getattr(service, method)
+
+    def failing(*arguments: Any, **more: Any) -> Any:
+        nth.step()
+        return do(*arguments, **more)
+
+    setattr(service, method, failing)
+    try:
+        yield
+    finally:
+        delattr(service, method)
+
+
+def prepared(pair: Cloud, verb: str) -> tuple[ConductorRole, str]:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    if verb != "resize":
+        role.resize(uuid, "m1.micro", to=SECOND)
+    return role, uuid
+
+
+def do(role: ConductorRole, verb: str, uuid: str) -> None:
+    """The verb until nothing moves any more."""
+    if verb == "resize":
+        role.resize(uuid, "m1.micro", to=SECOND, wait=False)
+    else:
+        getattr(role, verb)(uuid, wait=False)
+    role.cloud.settle()
+
+
+def is_consistent(pair: Cloud, role: ConductorRole, uuid: str) -> None:
+    """The server is in a legal state, and holds what its record says and nothing else."""
+    row = pair.row(uuid)
+    (migration,) = role.migrations(uuid)
+    assert row["task_state"] is None and row["vm_state"] in LEGAL
+    assert set(role.holds(uuid)) == {row["host"]}
+    assert port_hosts(pair, uuid) == {row["host"]}
+    if row["vm_state"] == "resized":
+        assert migration["status"] == "finished" and set(role.holds(migration["uuid"])) == {HOST}
+    else:
+        assert role.holds(migration["uuid"]) == {}
+        assert migration["status"] in ("error", "confirmed", "reverted")
+    if row["vm_state"] == "active":
+        assert guests(pair, row["host"]) == {uuid: 1}
+        assert row["old_flavor"] is None and row["new_flavor"] is None
+    if row["vm_state"] == "error":
+        assert pair.faults(uuid)
+    audit(pair)
+    audit(pair)
+    mib = row["flavor"]["nova_object.data"]["memory_mb"]
+    held = {host: used_mib(pair, host) for host in (HOST, SECOND)}
+    if row["vm_state"] == "resized":
+        assert held == {HOST: 128, SECOND: 256}
+    else:
+        assert {host: used for host, used in held.items() if used} == {row["host"]: mib}
+
+
+@pytest.mark.parametrize(
+    ("verb", "calls"), [("resize", 12), ("confirm", 6), ("revert", 12)], ids=["resize", "confirm", "revert"]
+)
+@pytest.mark.parametrize("nth", range(1, 13))
+def test_conductor(pair: Cloud, verb: str, calls: int, nth: int) -> None:
+    if nth > calls:
+        pytest.skip("makes fewer calls")
+    role, uuid = prepared(pair, verb)
+    failing = Nth(nth, errors.InternalError(err="the conductor is confused"))
+    with conductor_fails(pair, failing):
+        do(role, verb, uuid)
+    is_consistent(pair, role, uuid)
+
+
+@pytest.mark.parametrize(
+    ("verb", "method", "nth"),
+    [
+        # The three before are the conductor's own.
+        ("resize", "get_allocations", 4),
+        ("confirm", "delete_allocations", 1),
+        ("revert", "move_allocations", 1),
+        ("revert", "get_allocations", 1),
+    ],
+)
+def test_placement(pair: Cloud, verb: str, method: str, nth: int) -> None:
+    role, uuid = prepared(pair, verb)
+    failing = Nth(nth, errors.PlacementAPIConnectFailure())
+    with method_fails(pair.embedded.placement, method, failing):
+        do(role, verb, uuid)
+    assert pair.row(uuid)["vm_state"] == "error"
+    is_consistent(pair, role, uuid)
+
+
+@pytest.mark.parametrize("verb", ["resize", "revert"])
+@pytest.mark.parametrize(
+    "error",
+    [errors.PortBindingFailed(port_id="p"), errors.NetworkServiceUnavailable("no answer")],
+    ids=["409", "timeout"],
+)
+def test_network(pair: Cloud, verb: str, error: Exception) -> None:
+    role, uuid = prepared(pair, verb)
+    with method_fails(pair.embedded.network, "bind_to_host", Nth(1, error)):
+        do(role, verb, uuid)
+    assert pair.row(uuid)["vm_state"] == "error"
+    is_consistent(pair, role, uuid)
