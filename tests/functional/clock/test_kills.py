@@ -12,6 +12,7 @@ import pytest
 from computed.states import PowerState
 from tests.functional.clock.victim import Victim
 from tests.functional.cloud import Cloud
+from tests.functional.rebuild.role import RebuildRole
 
 ON, OFF, PAUSED, ASLEEP = (
     int(PowerState.RUNNING),
@@ -266,4 +267,18 @@ def test_killed_in_an_unshelving(victim: Victim, point: str) -> None:
         assert not victim.owner.held_here(uuid)
         victim.owner.unshelve(uuid)
         assert victim.shown(uuid) == ("active", None, ON)
+    nothing_left(victim, uuid)
+
+
+@pytest.mark.parametrize("point", ["destroy.before", "destroy.after", "spawn.before", "spawn.after"])
+def test_killed_in_a_rebuild(victim: Victim, point: str) -> None:
+    """Nobody knows which of the disks are new: an error, that a hard reboot takes the server out of."""
+    uuid = victim.owner.server()
+    victim.kill_at(point, lambda: RebuildRole(victim.cloud).rebuild(uuid, wait=False))
+    assert victim.owner.states(uuid) == ("error", None)
+    assert "its rebuild was interrupted" in victim.cloud.faults(uuid)[0]
+    assert victim.owner.held_here(uuid)
+    VERBS["hard reboot"].send(victim, uuid)
+    victim.owner.settle()
+    assert victim.shown(uuid) == ("active", None, ON)
     nothing_left(victim, uuid)
