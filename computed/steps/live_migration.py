@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+_PAUSES_SECONDS: Final = (0.2, 1.0)
+
+
 def value_of(data: Any, name: str) -> Any:
     """A field of a LiveMigrateData; None where the other end's class has no such field or left it out."""
     return getattr(data, name) if data is not None and name in data else None
@@ -73,11 +76,21 @@ def set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> No
 
 def try_set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
     """As set_status; that it cannot be saved is logged, for what it tells of has happened."""
-    attempt(
-        f"its record stays {migration.status} instead of {status}",
+    insist(
+        host,
+        f"migration {migration.uuid} is not recorded as {status}",
         migration.instance_uuid,
         lambda: set_status(host, migration, status),
     )
+
+
+def insist(host: ComputeHost, complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
+    """As `attempt`, a few times: for what would stay behind for good."""
+    for pause_seconds in _PAUSES_SECONDS:
+        if attempt(complaint, instance_uuid, deed):
+            return True
+        host.stopping.wait(pause_seconds)
+    return attempt(complaint, instance_uuid, deed)
 
 
 def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
@@ -99,7 +112,8 @@ def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> b
 
 def give_back_destination(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """The guest stays here: take the room it held at the destination, and its second bindings there."""
-    attempt(
+    insist(
+        host,
         f"the source's allocations stay with migration {migration.uuid}",
         instance.uuid,
         lambda: host.placement.move_allocations(context, migration.uuid, instance.uuid),
@@ -119,7 +133,8 @@ def take_ports_back(host: ComputeHost, context: Any, instance: Any, at: str) -> 
 
 def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> None:
     """Delete the bindings to the host that the guest is not on; what fails is logged."""
-    attempt(
+    insist(
+        host,
         f"its ports stay bound to host {at} too",
         instance.uuid,
         lambda: host.network.delete_bindings(context, instance, host=at),
@@ -190,7 +205,8 @@ def end_interrupted(host: ComputeHost, context: Any, instance: Any) -> None:
 def forget_allocations(host: ComputeHost, context: Any, consumers: Iterable[str]) -> None:
     """Placement holds nothing for these any more; what fails is logged."""
     for consumer in consumers:
-        attempt(
+        insist(
+            host,
             f"allocations of consumer {consumer} stay",
             consumer,
             lambda consumer=consumer: host.placement.delete_allocations(context, consumer),  # type: ignore[misc]

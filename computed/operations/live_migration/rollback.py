@@ -40,7 +40,8 @@ class Rollback:
         Not `is_ready`: the destination has not said that it is, so the guest here is untouched.
         """
         host, context, instance = self.host, self.context, self.instance
-        shared.attempt(
+        shared.insist(
+            host,
             f"the source's allocations stay with migration {self.migration.uuid}",
             instance.uuid,
             lambda: host.placement.move_allocations(context, self.migration.uuid, instance.uuid),
@@ -63,7 +64,9 @@ class Rollback:
         if not before:
             return
         now: list[Any] = []
-        shared.attempt("its volumes are not looked at", self.instance.uuid, lambda: now.extend(self._read()))
+        shared.insist(
+            self.host, "its volumes are not looked at", self.instance.uuid, lambda: now.extend(self._read())
+        )
         for bdm in volumes.volume_bdms(now):
             if bdm.volume_id not in before:
                 continue
@@ -71,7 +74,8 @@ class Rollback:
             if bdm.attachment_id is None or bdm.attachment_id != old.attachment_id:
                 # A destination that has failed has seen to that itself.
                 self._disconnect_there(bdm)
-            shared.attempt(
+            shared.insist(
+                self.host,
                 f"volume {bdm.volume_id} stays attached to {self.migration.dest_compute}",
                 self.instance.uuid,
                 lambda bdm=bdm, old=old: self._return_volume(bdm, old),  # type: ignore[misc]
@@ -96,7 +100,8 @@ class Rollback:
         new, bdm.attachment_id = bdm.attachment_id, old.attachment_id
         bdm.connection_info = old.connection_info
         if new is not None and old.attachment_id is not None and new != old.attachment_id:
-            shared.attempt(
+            shared.insist(
+                self.host,
                 f"attachment {new} stays",
                 self.instance.uuid,
                 lambda: self.host.volumes.attachment_delete(self.context, new),

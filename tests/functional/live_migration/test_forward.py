@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from computed.states import PowerState
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.live_migration.world import World, make_world
+from tests.functional.notices import Notices
 
 THERE = "second"
 
@@ -131,3 +134,26 @@ def test_nobody_reaches_the_old_console(make_pair: Callable[..., Cloud]) -> None
     assert world.cloud.rows("ConsoleAuthToken", instance_uuid=uuid)
     world.role.live_migrate(uuid, to=THERE)
     assert world.cloud.rows("ConsoleAuthToken", instance_uuid=uuid) == []
+
+
+def test_it_is_told_as_stock_agents_tell_it(world: World) -> None:
+    facts = Path(__file__).parents[2] / "contract" / "facts" / "notification_transcripts"
+    recorded = json.loads((facts / "live_migration.json").read_text())
+    legacy = Notices(world.cloud.bus, topic="notifications")
+    uuid = world.boot()
+    world.notices.clear()
+    legacy.clear()
+    world.role.live_migrate(uuid, to=THERE)
+    roles = {HOST: "source", THERE: "dest"}
+    for notices, separator in ((legacy, "."), (world.notices, ":")):
+        told = []
+        for notice in notices.all():
+            kind, _, host = notice.publisher.partition(separator)
+            told.append((notice.event_type, f"{kind}{separator}{roles[host]}", sorted(notice.payload)))
+        stock = []
+        for event, publisher, _, shape in recorded["events"]:
+            if separator in publisher:
+                keys = recorded["shapes"][shape]
+                payload = keys if isinstance(keys, list) else next(iter(keys.values()))
+                stock.append((event, publisher, sorted(payload)))
+        assert told == stock

@@ -1,0 +1,135 @@
+"""Each thing that a live migration asks of others fails once: the server is on one host, in a legal state."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from computed import errors
+from computed.states import MigrationStatus
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.live_migration.test_volumes import attach
+from tests.functional.live_migration.world import World, make_world
+
+THERE = "second"
+ENDED = {
+    MigrationStatus.COMPLETED,
+    MigrationStatus.FAILED,
+    MigrationStatus.ERROR,
+    MigrationStatus.CANCELLED,
+}
+
+# What the clean run asks of the conductor, beside the action events (test_counts.py counts them).
+CONDUCTOR = [
+    ("InstanceGroup", "get_by_instance_uuid", 1),
+    ("BlockDeviceMappingList", "get_by_instance_uuid", 1),
+    ("Migration", "save", 1),
+    ("Migration", "save", 2),
+    ("Migration", "save", 3),
+    ("Instance", "save", 1),
+]
+EVENTS = [
+    ("InstanceActionEvent", method, nth)
+    for method in ("event_start", "event_finish_with_failure")
+    for nth in (1, 2, 4, 5)
+]
+
+
+@pytest.fixture
+def world(make_pair: Callable[..., Cloud]) -> World:
+    return make_world(make_pair)
+
+
+def run(world: World, uuid: str) -> None:
+    """One live migration, whatever comes of it."""
+    try:
+        world.role.live_migrate(uuid, to=THERE, wait=False)
+    except errors.NovaException:
+        pass
+    world.cloud.wait_for(uuid, task_state=None)
+    world.cloud.settle()
+
+
+def check(world: World, uuid: str) -> None:
+    """One host, legal states, nothing held that is not the server's."""
+    row, migration = world.cloud.row(uuid), world.role.migrations(uuid)[-1]
+    other = THERE if row["host"] == HOST else HOST
+    assert row["vm_state"] in ("active", "error") and row["task_state"] is None
+    assert migration["status"] in ENDED
+    assert row["host"] == HOST or row["node"] == THERE
+    assert uuid not in world.guests(other)
+    if row["vm_state"] == "active":
+        assert uuid in world.guests(row["host"])
+    else:
+        assert world.cloud.faults(uuid)
+    assert set(world.role.holds(uuid)) == {row["host"]}
+    assert world.role.holds(migration["uuid"]) == {}
+    for host in (HOST, THERE):
+        world.cloud.agents[host].run_periodic("update_available_resource")
+    assert (world.used(row["host"]), world.used(other)) == (1, 0)
+    for attachment in world.cloud.embedded.volumes.attachments_of(instance_uuid=uuid):
+        assert attachment["connector"]["host"] == row["host"] or migration["status"] == "completed"
+
+
+@pytest.mark.parametrize(("objname", "objmethod", "nth"), CONDUCTOR + EVENTS)
+def test_the_conductor_fails_once(world: World, objname: str, objmethod: str, nth: int) -> None:
+    uuid = world.boot()
+    planted = world.cloud.trouble(objname, objmethod, errors.InternalError(err="as ordered"), nth=nth)
+    run(world, uuid)
+    assert planted.done.is_set(), "it was never asked for that"
+    check(world, uuid)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.NetworkServiceUnavailable("no"), errors.NetworkRequestRefused("no", 500)]
+)
+@pytest.mark.parametrize("method", ["mark_migrating", "activate_bindings", "bind_to_host", "delete_bindings"])
+def test_the_network_fails_once(world: World, method: str, error: Exception) -> None:
+    uuid = world.boot()
+    world.cloud.embedded.network.fail(method, error)
+    run(world, uuid)
+    check(world, uuid)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("is_back", [False, True])
+def test_the_volume_service_fails(world: World, after: int, is_back: bool) -> None:
+    uuid = world.boot()
+    attach(world, uuid)
+    if is_back:
+        world.set(HOST, fail=["live_migrate:*:MigrationError:1"])
+    count = iter(range(100))
+
+    def answer(method: str) -> None:
+        if next(count) == after:
+            raise errors.CinderConnectionFailed(reason="as ordered")
+
+    world.cloud.embedded.volumes.on_request = answer
+    run(world, uuid)
+    world.cloud.embedded.volumes.on_request = None
+    check(world, uuid)
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_placement_fails_once(world: World, is_back: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    uuid = world.boot()
+    if is_back:
+        world.set(HOST, fail=["live_migrate:*:MigrationError:1"])
+    placement = world.cloud.agents[HOST].host.placement
+    name = "move_allocations" if is_back else "delete_allocations"
+    ask, failed = getattr(placement, name), []
+
+    def fail_once(*arguments: Any) -> Any:
+        # The control plane of the test asks the same service.
+        if not failed and threading.current_thread().name.startswith("departure"):
+            failed.append(arguments)
+            raise errors.PlacementAPIConnectFailure()
+        return ask(*arguments)
+
+    monkeypatch.setattr(placement, name, fail_once)
+    run(world, uuid)
+    assert failed
+    check(world, uuid)
