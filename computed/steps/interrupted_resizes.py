@@ -104,19 +104,47 @@ def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration
     host.own_calls(method, context, instance=instance, migration=migration, request_spec=None)
 
 
-def unfinished_confirmations(host: ComputeHost, context: RequestContext) -> list[Any]:
-    """Migrations whose confirmation this host, their source, had been asked for; one conductor call."""
-    filters = {
-        "source_compute": host.name,
-        "status": str(MigrationStatus.CONFIRMING),
-    }
-    return [migration for migration in _resizes(context, filters) if not migration.cross_cell_move]
+def unfinished(host: ComputeHost, context: RequestContext) -> tuple[list[Any], list[Any]]:
+    """Migrations whose confirmation this host, their source, was asked for; and those that this host, their
+    destination, had claimed when it went down. One conductor call."""
+    statuses = [str(MigrationStatus.CONFIRMING), str(MigrationStatus.PRE_MIGRATING)]
+    found = _resizes(context, {"host": host.name, "status": statuses})
+    own = [each for each in found if not each.cross_cell_move]
+    from_here = [each for each in own if each.source_compute == host.name]
+    to_here = [each for each in own if each.dest_compute == host.name]
+    confirming = [each for each in from_here if each.status == MigrationStatus.CONFIRMING]
+    return confirming, [each for each in to_here if each.status == MigrationStatus.PRE_MIGRATING]
 
 
 def _resizes(context: RequestContext, filters: dict[str, Any]) -> list[Any]:
     """Resizes and cold migrations. A conductor filters by one type only, and fails on a list of them."""
     found = objects.MigrationList.get_by_filters(context.elevated(), filters)
     return [migration for migration in found if migration.migration_type in _TYPES]
+
+
+def end_claimed(host: ComputeHost, context: RequestContext, migration: Any) -> None:
+    """End a migration whose source was never told, if nothing has become of it since it was read.
+
+    Whatever fails is logged and ends here.
+    """
+    context.update_store()
+    try:
+        found = objects.Migration.get_by_id(context, migration.id)
+        if (found.status, found.updated_at) != (migration.status, migration.updated_at):
+            return
+        instance = objects.Instance.get_by_uuid(
+            context, migration.instance_uuid, expected_attrs=["flavor", "system_metadata"]
+        )
+        if instance.task_state != TaskState.RESIZE_PREP:
+            return
+        LOG.warning("Instance %s: its resize to here was interrupted before it began", instance.uuid)
+        end(host, context, instance)
+        instance.task_state = None
+        save(host, instance, expected=[TaskState.RESIZE_PREP])
+    except (errors.NotFound, errors.UnexpectedTaskStateError) as error:
+        LOG.info("Migration %s is over: %s", migration.uuid, error)
+    except Exception:
+        LOG.exception("Migration %s is left as it is", migration.uuid)
 
 
 def confirm(host: ComputeHost, context: RequestContext, migration: Any) -> None:

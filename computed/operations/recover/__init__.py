@@ -70,7 +70,7 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
         if instance.uuid in evacuated:
             continue
         _start_lane(start, instance, guests)
-    _confirm_resizes(start)
+    _settle_resizes(start)
     _end_unclaimed_builds(start, evacuated.union(instance.uuid for instance in instances))
     is_done = host.lanes.wait_idle(PATIENCE_SECONDS)
     start.is_over.set()
@@ -82,11 +82,24 @@ def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any
         )
 
 
-def _confirm_resizes(start: Start) -> None:
-    """Go on with the confirmations that were interrupted here, on the source."""
-    for migration in interrupted_resizes.unfinished_confirmations(start.host, start.context):
+def _settle_resizes(start: Start) -> None:
+    """Go on with the confirmations that were interrupted here, on the source; end the resizes that were
+    interrupted here, on the destination, unless their source turns out to know of them."""
+    confirming, claimed = interrupted_resizes.unfinished(start.host, start.context)
+    for migration in confirming:
         work = partial(interrupted_resizes.confirm, start.host, start.context, migration)
         start.host.lanes.start(f"confirmation-{migration.instance_uuid}", work)
+    if claimed:
+        timer = threading.Timer(SECOND_LOOK_SECONDS, _end_claimed, (start, claimed))
+        timer.daemon = True
+        timer.start()
+
+
+def _end_claimed(start: Start, migrations: list[Any]) -> None:
+    for migration in migrations:
+        if not start.host.stopping.is_set():
+            work = partial(interrupted_resizes.end_claimed, start.host, start.context, migration)
+            start.host.lanes.start(f"claim-{migration.instance_uuid}", work)
 
 
 def _end_unclaimed_builds(start: Start, known: frozenset[str]) -> None:

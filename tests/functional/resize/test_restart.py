@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from computed.clients.compute import ComputeClient
+from computed.operations import recover
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.resize.looking import (
@@ -114,6 +116,39 @@ def test_destination_dies_before_the_source_is_told(pair: Cloud) -> None:
     pair.settle()
     is_as_before(pair, role, uuid, migration)
     assert guests(pair, HOST) == {uuid: 1} and pair.faults(uuid) == []
+
+
+def test_destination_ends_what_the_source_never_heard_of(
+    pair: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    lost = lose(pair, SECOND, "resize_instance")
+    migration = role.resize(uuid, "m1.micro", to=SECOND, wait=False)
+    pair.wait(lambda: lost, "the message")
+    monkeypatch.setattr(recover, "SECOND_LOOK_SECONDS", 0.1)
+    restart(pair, SECOND)
+    pair.wait_for(uuid, task_state=None)
+    pair.settle()
+    assert states_of(pair, uuid)[0] == "active" and role.migration(migration).status == "error"
+    is_as_before(pair, role, uuid, migration)
+
+
+def test_destination_leaves_alone_what_the_source_has_heard_of(
+    pair: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    lost = lose(pair, SECOND, "resize_instance")
+    migration = role.resize(uuid, "m1.micro", to=SECOND, wait=False)
+    pair.wait(lambda: lost, "the message")
+    monkeypatch.setattr(recover, "SECOND_LOOK_SECONDS", 1.0)
+    restart(pair, SECOND)
+    lost[0]()
+    pair.wait_for(uuid, vm_state="resized", task_state=None)
+    time.sleep(1.2)
+    pair.settle()
+    is_resized(pair, role, uuid, migration)
 
 
 def test_source_forgets_a_resize_before_its_order_comes(pair: Cloud) -> None:
