@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,16 @@ def announce_exists(host: ComputeHost, context: Any, instance: Any, **details: A
 
 
 @contextmanager
-def announced(host: ComputeHost, context: Any, instance: Any, action: str, **details: Any) -> Iterator[None]:
-    """Notify `action`.start before the block and `action`.end after it, unless it raised."""
+def announced(
+    host: ComputeHost,
+    context: Any,
+    instance: Any,
+    action: str,
+    *,
+    at_end: Mapping[str, Any] | None = None,
+    **details: Any,
+) -> Iterator[None]:
+    """Notify `action`.start before the block and `action`.end, `at_end` too, after it unless it raised."""
     announce(host, context, instance, action, "start", **details)
     yield
-    announce(host, context, instance, action, "end", **details)
+    announce(host, context, instance, action, "end", **{**details, **(at_end or {})})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import MigrationStatus, PowerState, VmState
-from computed.steps import resizing, shares
+from computed.steps import network, resizing, shares
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest
@@ -64,7 +64,9 @@ def _read(context: Any, uuid: str, migration: Any) -> Any:
 
 def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     is_elsewhere = migration.dest_compute != host.name
-    with announced(host, context, instance, "resize_confirm"):
+    # Contract: stock tells of the addresses when it is done, not before.
+    addresses = {"network_info": network.cached(instance)}
+    with announced(host, context, instance, "resize_confirm", at_end=addresses):
         host.driver.confirm_migration(context, doomed_guest(instance, ()), migration)
         shares.leave(host, context, instance, migration)
         resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)

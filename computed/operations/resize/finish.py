@@ -97,7 +97,8 @@ class _Finish:
         bdms = resizing.adapt_swap(host, context, instance, bdms, old=self.old_flavor, new=instance.flavor)
         with awaiting_plugs(host, instance) as plugging:
             self._bind(request_spec)
-            with announced(host, context, instance, "resize_finish", bdms=bdms):
+            told = {"bdms": bdms, "network_info": network.cached(instance)}
+            with announced(host, context, instance, "resize_finish", **told):
                 resizing.connect_volumes(host, context, instance, bdms)
                 with undo_on_error() as undo:
                     self._start(disk_info, image, known_guest(instance, bdms, self._shares(undo)), plugging)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import RESIZING_STATES, MigrationStatus, TaskState
-from computed.steps import resizing, volumes
+from computed.steps import network, resizing, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, known_guest
@@ -113,7 +113,8 @@ def _send(
     image, clean_shutdown, request_spec = rest
     resizing.save_migration(host, migration, MigrationStatus.MIGRATING)
     bdms = _disks(host, context, instance)
-    with announced(host, context, instance, "resize", bdms=bdms):
+    told = {"bdms": bdms, "network_info": network.cached(instance)}
+    with announced(host, context, instance, "resize", **told):
         timeout_seconds, _ = shutdown_timing(host, instance, clean_shutdown)
         disk_info = host.driver.migrate_disk_and_power_off(
             context, known_guest(instance, bdms), migration, flavor, timeout_seconds=timeout_seconds
