@@ -57,7 +57,7 @@ def rescue_instance(
     }
     announce(host, context, instance, "rescue", "start", **told)
     _rescue(host, context, spec, clean_shutdown)
-    announce_exists(host, context, instance, bdms=bdms)
+    announce_exists(host, context, instance)
     advance(
         host,
         instance,

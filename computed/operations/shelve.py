@@ -39,7 +39,8 @@ def shelve_instance(
     bdms = None
     if is_offloaded:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-    announce_exists(host, context, instance, bdms=bdms)
+    # Contract: of the disks it says nothing here.
+    announce_exists(host, context, instance)
     with announced(host, context, instance, "shelve", bdms=bdms):
         _shelve(host, context, instance, image_id, clean_shutdown=clean_shutdown, is_offloaded=is_offloaded)
     if is_offloaded:
