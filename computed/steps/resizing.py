@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import VmState
@@ -21,14 +21,16 @@ OLD_VM_STATE = "old_vm_state"
 """Key of the system metadata under which an instance that is resized remembers what it was before."""
 
 
+_SIZES: Final = ("vcpus", "memory_mb", "root_gb", "ephemeral_gb")
+"""What an instance repeats of its flavor."""
+
+
 def take_flavor(instance: Any, flavor: Any) -> None:
     """Let the instance be of the size `flavor`; the caller saves."""
     instance.flavor = flavor
     instance.instance_type_id = flavor.id
-    instance.memory_mb = flavor.memory_mb
-    instance.vcpus = flavor.vcpus
-    instance.root_gb = flavor.root_gb
-    instance.ephemeral_gb = flavor.ephemeral_gb
+    for size in _SIZES:
+        setattr(instance, size, getattr(flavor, size))
 
 
 def compute_id(host: ComputeHost, context: Any, nodename: str) -> int:
