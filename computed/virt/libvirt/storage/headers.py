@@ -5,6 +5,7 @@ Pure functions on bytes. A trap is a `Trap` with the reason, in words that fit b
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def _is_vmdk_descriptor(head: bytes) -> bool:
 class _Qcow2:
     version: int
     backing_offset: int
+    backing_bytes: int
     cluster_bits: int
     size: int
     crypt_method: int
@@ -81,7 +83,7 @@ class _Qcow2:
     def parse(cls, head: bytes) -> _Qcow2:
         """Raises Trap for a header that is cut off or of an unknown version (docs/interop/qcow2.txt)."""
         try:
-            version, backing, _, bits, size, crypt, l1, l1_at, ref_at, refs, snaps, snaps_at = (
+            version, backing, name, bits, size, crypt, l1, l1_at, ref_at, refs, snaps, snaps_at = (
                 struct.unpack_from(">IQIIQIIQQIIQ", head, 4)
             )
             if version not in (2, 3):
@@ -91,10 +93,24 @@ class _Qcow2:
                 features, _, _, order, length = struct.unpack_from(">QQQII", head, 72)
         except struct.error:
             raise Trap("it is cut off within its header") from None
-        return cls(
-            version, backing, bits, size, crypt, l1, l1_at, ref_at, refs, snaps, snaps_at,
-            features, order, length,
-        )  # fmt: skip
+        tables = (l1, l1_at, ref_at, refs, snaps, snaps_at)
+        return cls(version, backing, name, bits, size, crypt, *tables, features, order, length)
+
+
+def qcow2_backing_file(head: bytes) -> str | None:
+    """The name of the file that a qcow2 disk lies on, as its header has it.
+
+    Raises Trap when there is no header, or the name is beyond `head`.
+    """
+    if not head.startswith(b"QFI\xfb"):
+        raise Trap("it is no qcow2")
+    header = _Qcow2.parse(head)
+    if not header.backing_offset:
+        return None
+    name = head[header.backing_offset : header.backing_offset + header.backing_bytes]
+    if not name or len(name) != header.backing_bytes:
+        raise Trap("the name of its backing file is cut off")
+    return os.fsdecode(name)
 
 
 def check_qcow2(head: bytes, file_bytes: int) -> None:

@@ -1,0 +1,26 @@
+"""Runs the programs that write file systems."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from oslo_concurrency import processutils
+
+from computed import errors
+
+_ADMIN_DIRECTORIES: Final = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where file-system makers are; not on the path of an ordinary user."""
+
+
+def run(program: str, *arguments: str, **environment: str) -> None:
+    """Run one. Raises ImageToolFailed with its name and what it said."""
+    path = f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}"
+    variables = {**os.environ, "LC_ALL": "C", **environment, "PATH": path}
+    try:
+        processutils.execute(program, *arguments, env_variables=variables)
+    except processutils.ProcessExecutionError as error:
+        said = (error.stderr or error.description or "").strip() or f"exit code {error.exit_code}"
+        raise errors.ImageToolFailed(f"{program}: {said}") from error
+    except OSError as error:
+        raise errors.ImageToolFailed(f"{program} cannot be run: {error}") from error
