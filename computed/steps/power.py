@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import POWERED_OFF, PowerState, ShareStatus
+from computed.states import POWERED_OFF, PowerState, ShareStatus, TaskState
 from computed.steps import accelerators, shares, shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
-from computed.steps.records import advance, set_error
+from computed.steps.records import advance, require, set_error
 from computed.steps.volume_refresh import refresh_if_possible
 
 if TYPE_CHECKING:
@@ -83,9 +83,15 @@ def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
 
 
 def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool = True) -> None:
-    """The whole of a stop: guest, record, notifications."""
-    instance.load(*PARTS)
-    edge = "stop_when_off" if power_state(host, instance) in POWERED_OFF else "stop"
+    """The whole of a stop: guest, record, notifications.
+
+    A cast that comes late must not stop a guest that has been started since.
+    """
+    instance.load("system_metadata")
+    is_off = power_state(host, instance) in POWERED_OFF
+    edge = "stop_when_off" if is_off else "stop"
+    if not is_off:
+        require(instance, (TaskState.POWERING_OFF,))
     with announced(host, context, instance, "power_off"):
         power_off(host, instance, clean_shutdown=clean_shutdown)
         advance(host, instance, edge, power_state=power_state(host, instance))

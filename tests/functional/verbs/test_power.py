@@ -127,6 +127,18 @@ def test_a_stop_gives_way_to_a_deletion_that_has_begun(bench, server):
     assert bench.states(server.uuid) == ("active", "deleting")
 
 
+def test_a_stop_that_comes_late_leaves_the_guest_running(bench, server):
+    late = bench.set_task(server.uuid, "powering-off")
+    stop(bench, server)
+    bench.verb("start_instance", server.uuid, "powering-on")
+    bench.begin_action(server.uuid, "stop")
+    bench.cast("stop_instance", instance=late, clean_shutdown=True)
+    bench.settle()
+    assert bench.states(server.uuid) == ("active", None)
+    assert guest(bench, server) == PowerState.RUNNING
+    assert bench.events(server.uuid)[-1] == ("compute_stop_instance", "Error")
+
+
 def test_stopping_a_server_of_another_host_changes_nothing(bench, server):
     instance = bench.set_task(server.uuid, "powering-off", host="elsewhere")
     bench.cast("stop_instance", instance=instance, clean_shutdown=True)
