@@ -151,6 +151,14 @@ def test_the_forms_of_version_5(world: World) -> None:
         migrate_data=data,
     )
     assert data.wait_for_vif_plugged is False and world.used(THERE) == 1
+    world.cloud.rpc.call(
+        "post_live_migration_at_destination",
+        version="5.0",
+        server=THERE,
+        instance=world.role.instance(uuid, context),
+        block_migration=None,
+    )
+    assert (world.cloud.row(uuid)["host"], world.guests(THERE)) == (THERE, {uuid})
 
 
 @pytest.mark.parametrize("pin", ["train", "wallaby", "6.4"])
