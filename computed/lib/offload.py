@@ -6,7 +6,6 @@ start how such a call leaves for a thread of the interpreter.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -31,6 +30,9 @@ class _Here:
         return function(*args, **kwargs)
 
     def start_thread(self, function: Callable[[], None], name: str) -> None:
+        # Not at the top: this is imported before the standard library is patched.
+        import threading
+
         threading.Thread(target=function, name=name, daemon=True).start()
 
 
