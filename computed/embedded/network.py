@@ -153,7 +153,9 @@ class BridgeNetwork(Answering):
 
     def unmark_migrating(self, context: Any, instance: Any) -> None:
         """Take that out again."""
-        self._update("unmark_migrating", instance, lambda port: {"profile": {}} if port["profile"] else {})
+        self._update(
+            "unmark_migrating", instance, lambda port: {"profile": {}} if port.get("profile") else {}
+        )
 
     # Addresses
 

@@ -34,6 +34,13 @@ def shelve_instance(
     When that fails the server is what it was, running if it ran, and the image is removed. Its accelerators
     are given back when it is offloaded, whatever `accel_uuids` says of them.
     """
+    with images.removed_unless_filled(host, context, image_id):
+        _shelve_instance(host, context, instance, image_id, clean_shutdown=clean_shutdown)
+
+
+def _shelve_instance(
+    host: ComputeHost, context: Any, instance: Any, image_id: str | None, *, clean_shutdown: bool
+) -> None:
     instance.load(*PARTS)
     is_offloaded = host.conf.shelved_offload_time == 0
     bdms = None
@@ -78,7 +85,7 @@ def _shelve(
     # The first save tells whether the order is (still) for this state of the instance, before anything is
     # done to the guest.
     if image_id is not None:
-        _begin(host, context, instance, image_id)
+        advance(host, instance, shelving.first_edge(host))
     try:
         power.power_off(host, instance, clean_shutdown=clean_shutdown and not is_paused)
         if image_id is not None:
@@ -93,14 +100,6 @@ def _shelve(
     except Exception:
         shelf_marks.unmark(instance)
         _take_back(host, context, instance, image_id, was_on=was_on)
-        raise
-
-
-def _begin(host: ComputeHost, context: Any, instance: Any, image_id: str) -> None:
-    try:
-        advance(host, instance, shelving.first_edge(host))
-    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
-        images.remove(host, context, image_id, unless_active=True)
         raise
 
 

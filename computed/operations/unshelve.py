@@ -66,12 +66,19 @@ class Unshelving:
         self.context = context
         self.instance = instance
         self.image = image
-        self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        self.bdms: Any = ()
         self.undo = UndoStack()
         self.has_begun = False
 
     def run(self, nodename: str, limits: Any, request_spec: Any) -> None:
         """Unshelve; on failure take everything back."""
+        try:
+            self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
+                self.context, self.instance.uuid
+            )
+        except Exception:
+            self._fail(nodename)
+            raise
         with announced(self.host, self.context, self.instance, "unshelve", bdms=self.bdms):
             try:
                 network_info, claim = self._get_guest(nodename, limits, request_spec)

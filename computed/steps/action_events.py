@@ -52,9 +52,13 @@ def _begin(host: ComputeHost, context: Any, event_name: str, instance_uuid: str)
     except errors.InstanceActionNotFound:
         LOG.info("Instance %s has no action of this request; %s is not recorded", instance_uuid, event_name)
         return False
-    except errors.NovaException as error:
-        # Nobody is helped by a verb that is not done because its history lacks a line.
-        LOG.warning("%s of instance %s is not recorded: %s", event_name, instance_uuid, error)
+    except errors.ConductorUnavailable:
+        raise
+    except Exception as failure:
+        # The verb has legs for its own failures; not to begin it would leave what was prepared for it.
+        LOG.warning(
+            "The beginning of %s on instance %s was not recorded: %s", event_name, instance_uuid, failure
+        )
         return False
     return True
 

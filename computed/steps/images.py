@@ -107,6 +107,17 @@ def removed_on_error(host: ComputeHost, context: Any, instance: Any, image_id: s
         raise
 
 
+@contextmanager
+def removed_unless_filled(host: ComputeHost, context: Any, image_id: str | None) -> Iterator[None]:
+    """Remove the image when the block fails before it has its contents."""
+    try:
+        yield
+    except Exception:
+        if image_id is not None:
+            remove(host, context, image_id, unless_active=True)
+        raise
+
+
 def _is_being_imaged(context: Any, instance: Any) -> bool:
     """Whether an image is being made of the instance right now; if that cannot be read, one may be."""
     try:

@@ -10,7 +10,7 @@ from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
 from computed.states import MigrationStatus, MigrationType, VmState
 from computed.steps import network
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 from computed.steps.records import advance
 
 if TYPE_CHECKING:
@@ -110,6 +110,15 @@ def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> b
     return True
 
 
+def insist(host: ComputeHost, complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
+    """As `attempt`, for what is safe to repeat: it is done again when it fails."""
+
+    def repeatedly() -> object:
+        return insistently(f"Live migration of instance {instance_uuid}", deed, stopping=host.stopping)
+
+    return attempt(complaint, instance_uuid, repeatedly)
+
+
 def give_back_destination(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """The guest stays here: take the room it held at the destination, and its second bindings there."""
     insist(
@@ -123,7 +132,8 @@ def give_back_destination(host: ComputeHost, context: Any, instance: Any, migrat
 
 def take_ports_back(host: ComputeHost, context: Any, instance: Any, at: str) -> None:
     """The guest does not go to that host: neither do its ports; what fails is logged."""
-    attempt(
+    insist(
+        host,
         "the network still thinks that it migrates",
         instance.uuid,
         lambda: host.network.unmark_migrating(context, instance),

@@ -52,9 +52,16 @@ def patiently(
 
 
 def insistently(
-    what: str, deed: Callable[[], Result], *, stopping: threading.Event, attempts: int = 3
+    what: str,
+    deed: Callable[[], Result],
+    *,
+    stopping: threading.Event,
+    attempts: int = 3,
+    final: tuple[type[Exception], ...] = (),
 ) -> Result:
     """Do what is safe to repeat, and again when it fails; returns what it returns, raises what failed last.
+
+    Errors of the kinds `final` are raised at once: they would come again.
 
     For giving things back: what is not given back now, nobody gives back later.
     """
@@ -63,7 +70,7 @@ def insistently(
         try:
             return deed()
         except Exception as error:
-            if number == attempts or stopping.is_set():
+            if number == attempts or stopping.is_set() or isinstance(error, final):
                 raise
             LOG.warning("%s: %s: %s; trying again", what, type(error).__name__, error)
             stopping.wait(pause_seconds)

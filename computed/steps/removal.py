@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_utils import timeutils
 
 from computed import errors, objects
-from computed.states import PowerState
+from computed.states import MigrationStatus, PowerState, VmState
 from computed.steps import accelerators, network, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, doomed_guest
@@ -29,6 +29,7 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     instance.load(*PARTS)
     host.events.forget(instance.uuid)
+    is_broken = instance.vm_state in (VmState.ERROR, VmState.RESIZED)
     shared = volumes.shared_volumes(host, bdms)
     with announced(host, context, instance, "delete", bdms=bdms), shared:
         with announced(host, context, instance, "shutdown", bdms=bdms):
@@ -44,7 +45,7 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
             terminated_at=timeutils.utcnow(with_timezone=True),
             cleaned=not host.driver.has_disks_of(instance),
         )
-        release(host, context, instance)
+        release(host, context, instance, is_broken=is_broken)
         destroy(host, instance)
 
 
@@ -81,8 +82,21 @@ def deallocate(host: ComputeHost, context: Any, instance: Any, *, requested: Any
             return
 
 
-def release(host: ComputeHost, context: Any, instance: Any) -> None:
-    """Give back what the instance held: its place in the ledger, its allocations, the schedulers' knowledge.
+def _forget_failed_moves(host: ComputeHost, context: Any, instance: Any) -> None:
+    """A move that failed half-way kept what it held for the disks of the instance, which are gone now."""
+    try:
+        moves = objects.MigrationList.get_by_filters(
+            context.elevated(), {"instance_uuid": instance.uuid, "status": str(MigrationStatus.ERROR)}
+        )
+        for move in moves:
+            host.placement.delete_allocations(context, move.uuid)
+    except Exception as error:
+        LOG.warning("Instance %s: what its moves hold in placement stays: %s", instance.uuid, error)
+
+
+def release(host: ComputeHost, context: Any, instance: Any, *, is_broken: bool = False) -> None:
+    """Give back what the instance held: its place in the ledger, its allocations, the schedulers' knowledge;
+    of one that `is_broken` what its failed moves held, too.
 
     Raises AllocationDeleteFailed, PlacementAPIConnectFailure: the instance must not be forgotten while
     placement still counts it.
@@ -91,6 +105,8 @@ def release(host: ComputeHost, context: Any, instance: Any) -> None:
     host.tracker.release(instance)
     publish(host, context, nodename)
     host.placement.delete_allocations(context, instance.uuid)
+    if is_broken:
+        _forget_failed_moves(host, context, instance)
     host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
 
 

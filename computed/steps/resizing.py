@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors, objects
 from computed.states import VmState
 from computed.steps import volumes
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 from computed.steps.records import save
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def return_allocation(host: ComputeHost, context: Any, instance: Any, migration:
 
     Raises AllocationMoveFailed, ConsumerAllocationRetrievalFailed, PlacementAPIConnectFailure.
     """
-    host.placement.move_allocations(context, migration.uuid, instance.uuid)
+    insistently(
+        f"Allocations of migration {migration.uuid}",
+        lambda: host.placement.move_allocations(context, migration.uuid, instance.uuid),
+        stopping=host.stopping,
+    )
 
 
 def try_return_allocation(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:

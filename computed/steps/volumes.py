@@ -286,15 +286,34 @@ def park(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) ->
             connector = host.driver.volume_connector(instance)
             host.volumes.terminate_connection(context, bdm.volume_id, connector)
             continue
-        old = bdm.attachment_id
-        # First the new one: without any attachment the volume would be anybody's.
-        bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
-        try:
-            save(host, bdm)
-        except errors.NotFound:
-            # The instance is gone, its mappings with it: nobody would ever find the reservation.
-            host.volumes.attachment_delete(context, bdm.attachment_id)
+        _reserve_anew(host, context, instance, bdm)
+
+
+def _reserve_anew(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
+    """A new attachment without a host in place of the one that the mapping has; on failure as before."""
+    old = bdm.attachment_id
+    # First the new one: without any attachment the volume would be anybody's.
+    new = bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
+    try:
+        save(host, bdm)
+    except errors.NotFound:
+        # The instance is gone, its mappings with it: nobody would ever find the reservation.
+        host.volumes.attachment_delete(context, new)
+    except errors.ConductorUnavailable:
+        # The mapping may name either.
+        raise
+    except Exception:
+        bdm.attachment_id = old
+        host.volumes.attachment_delete(context, new)
+        raise
+    try:
         host.volumes.attachment_delete(context, old)
+    except Exception:
+        # The volume is still connected, so that is what its mapping must name, and nothing else reserves it.
+        bdm.attachment_id = old
+        save(host, bdm)
+        host.volumes.attachment_delete(context, new)
+        raise
 
 
 def leave(
@@ -385,9 +404,11 @@ def _delete_volume(host: ComputeHost, context: Any, bdm: Any) -> None:
     host.volumes.delete(context, bdm.volume_id)
 
 
-def _try(instance: Any, complaint: str, deed: Any, *arguments: Any) -> None:
+def _try(instance: Any, complaint: str, deed: Any, host: ComputeHost, *arguments: Any) -> None:
+    what = f"Volumes of instance {instance.uuid}"
+    gone = (errors.VolumeNotFound,)
     try:
-        deed(*arguments)
+        insistently(what, lambda: deed(host, *arguments), stopping=host.stopping, final=gone)
     except errors.VolumeNotFound as error:
         LOG.debug("Instance %s: %s", instance.uuid, error)
     except Exception as error:

@@ -14,6 +14,7 @@ from computed.steps import network, volumes
 from computed.steps.announce import announce, announced
 from computed.steps.group_policy import check_own_group
 from computed.steps.guest import PARTS, doomed_guest, known_guest
+from computed.steps.patience import insistently
 from computed.steps.power import power_state
 from computed.steps.records import advance
 
@@ -109,9 +110,9 @@ def _receive(host: ComputeHost, context: Any, instance: Any, block_migration: bo
         LOG.error("Instance %s has come, but the hypervisor does not keep it: %s", instance.uuid, error)
         failure = failure or error
     _record(host, context, instance, is_whole=failure is None)
+    shared.delete_bindings(host, context, instance, came_from)
     if failure is not None:
         raise failure
-    shared.delete_bindings(host, context, instance, came_from)
     host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))
     announce(host, context, instance, "live_migration_post_dest", "end", network_info=network_info)
 
@@ -124,7 +125,11 @@ def _bind(host: ComputeHost, context: Any, instance: Any, came_from: str) -> Non
         migration_type=str(MigrationType.LIVE_MIGRATION),
     )
     with network.cache_lock(host, instance):
-        network_info = host.network.bind_to_host(context, instance, host=host.name, migration=move)
+        network_info = insistently(
+            f"Binding the ports of instance {instance.uuid}",
+            lambda: host.network.bind_to_host(context, instance, host=host.name, migration=move),
+            stopping=host.stopping,
+        )
         network.remember(instance, network_info)
 
 

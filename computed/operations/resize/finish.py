@@ -16,6 +16,7 @@ from computed.steps import network, resizing, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, image_meta_of, known_guest
+from computed.steps.patience import insistently
 from computed.steps.plugging import Plugging, awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance
@@ -115,12 +116,16 @@ class _Finish:
     def _bind(self, request_spec: Any) -> None:
         """Bring the ports here."""
         with network.cache_lock(self.host, self.instance):
-            network_info = self.host.network.bind_to_host(
-                self.context,
-                self.instance,
-                host=self.host.name,
-                migration=self.migration,
-                providers=network.providers_of(request_spec) or None,
+            network_info = insistently(
+                f"Binding the ports of instance {self.instance.uuid}",
+                lambda: self.host.network.bind_to_host(
+                    self.context,
+                    self.instance,
+                    host=self.host.name,
+                    migration=self.migration,
+                    providers=network.providers_of(request_spec) or None,
+                ),
+                stopping=self.host.stopping,
             )
             network.remember(self.instance, network_info)
 

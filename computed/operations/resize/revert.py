@@ -14,7 +14,7 @@ from computed.steps import network, resizing, shares, volumes
 from computed.steps.announce import announce_exists, announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, known_guest
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance, save
@@ -168,12 +168,16 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, r
 def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
     """Bring the ports back."""
     with network.cache_lock(host, instance):
-        network_info = host.network.bind_to_host(
-            context,
-            instance,
-            host=host.name,
-            migration=migration,
-            providers=network.providers_of(request_spec) or None,
+        network_info = insistently(
+            f"Binding the ports of instance {instance.uuid}",
+            lambda: host.network.bind_to_host(
+                context,
+                instance,
+                host=host.name,
+                migration=migration,
+                providers=network.providers_of(request_spec) or None,
+            ),
+            stopping=host.stopping,
         )
         network.remember(instance, network_info)
 

@@ -1,0 +1,30 @@
+"""One stage for all failures: each is played on a server of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from computed.cmd.concurrency import ENVIRONMENT, THREADING
+from computed.objects.base import ComputedObject
+from computed.steps import patience
+from tests.functional.cloud import Cloud
+from tests.functional.failures.stage import SECOND, Stage
+
+
+@pytest.fixture(scope="package")
+def stage(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -> Iterator[Stage]:
+    executor = os.environ.get(ENVIRONMENT, THREADING)
+    cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
+        plain = ComputedObject.indirection_api
+        try:
+            cloud.add_host(SECOND)
+            yield Stage(cloud)
+        finally:
+            ComputedObject.indirection_api = plain
+            cloud.close()

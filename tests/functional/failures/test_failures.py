@@ -1,0 +1,121 @@
+"""Every remote call of every verb goes wrong in every way that it can; afterwards the rules hold.
+
+The rules (stage.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
+claimed: places, allocations, port bindings, attachments, migrations, images. A deletion then leaves nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.failures.kinds import KINDS, Act
+from tests.functional.failures.remotes import Answer, Call
+from tests.functional.failures.stage import Stage
+from tests.functional.failures.verbs import VERBS, Verb
+
+CASTS = {
+    "resize_instance",
+    "finish_resize",
+    "finish_revert_resize",
+    "live_migration",
+    "rollback_live_migration_at_destination",
+}
+_CALLS: dict[str, list[Call]] = {}
+
+
+def begin(stage: Stage, verb: Verb) -> str:
+    """A server where the verb may begin; none for a verb that orders one."""
+    stage.is_host_lost = False
+    if verb.before is None:
+        return ""
+    uuid = stage.boot()
+    assert stage.row(uuid)["vm_state"] == "active", stage.cloud.faults(uuid)
+    stage.is_host_lost = verb.name == "evacuate"
+    for step in verb.before:
+        step(stage, uuid)
+    return uuid
+
+
+def play(stage: Stage, verb: Verb, trouble: tuple[Call, Act] | None) -> str:
+    """Play the verb once, with one trouble or none; the server it was played on."""
+    uuid = begin(stage, verb)
+    stage.remotes.listen(trouble)
+    uuid = verb.act(stage, uuid) or uuid
+    stage.remotes.stop()
+    return uuid
+
+
+def calls_of(stage: Stage, verb: Verb) -> list[Call]:
+    """What the verb asks of whom when nothing goes wrong."""
+    if verb.name not in _CALLS:
+        uuid = play(stage, verb, None)
+        calls = list(stage.remotes.calls)
+        assert stage.breaches(uuid, verb.ends) == [], verb.name
+        stage.delete(uuid)
+        assert stage.row(uuid)["deleted"], stage.cloud.faults(uuid)
+        assert stage.breaches(uuid, verb.ends) == []
+        _CALLS[verb.name] = calls
+    return _CALLS[verb.name]
+
+
+def kinds_of(stage: Stage, call: Call) -> list[tuple[str, Act]]:
+    """How the call can go wrong."""
+    kinds = list(KINDS[call.remote].items())
+    if call == Call("placement", "DELETE /allocations", call.nth):
+        # To whom holds something, placement does not say that he holds nothing.
+        return [(kind, act) for kind, act in kinds if kind != "404"]
+    if call.remote == "computes" and call.method in CASTS:
+        # A cast has no answer that could be a failure.
+        return [(kind, act) for kind, act in kinds if kind != "500"]
+    if call.method == "attachment_delete":
+        # To the client an attachment that is not there is one that is deleted.
+        return [(kind, act) for kind, act in kinds if kind != "404"]
+    if call.remote == "images":
+        kinds.append(("404", stage.lose_images))
+    return kinds
+
+
+@pytest.mark.parametrize("remote", KINDS)
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_one_call_goes_wrong(stage: Stage, verb: Verb, remote: str) -> None:
+    broken = []
+    ends = verb.ends | {"error"}
+    for call in calls_of(stage, verb):
+        for kind, act in kinds_of(stage, call) if call.remote == remote else ():
+            uuid = play(stage, verb, (call, act))
+            found = stage.breaches(uuid, ends) if stage.remotes.has_happened else ["it did not come about"]
+            stage.delete(uuid)
+            if not stage.row(uuid)["deleted"]:
+                found.append(f"it cannot be deleted: {stage.cloud.faults(uuid)}")
+            else:
+                found += [f"after the deletion: {breach}" for breach in stage.breaches(uuid, ends)]
+            broken += [f"{call}, {kind}: {breach}" for breach in found]
+    assert not broken, "\n".join(["the rules are broken:", *broken])
+
+
+def deletion(stage: Stage, others: set[str], deleted: list[str]) -> Act:
+    """The owner deletes every server but `others` while a call is under way."""
+
+    def act(answer: Answer) -> object:
+        deleted.extend(set(stage.cloud.uuids()) - others)
+        for uuid in deleted:
+            stage.begin_deletion(uuid)
+        return answer()
+
+    return act
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_a_deletion_begins_at_a_call(stage: Stage, verb: Verb) -> None:
+    broken = []
+    for call in calls_of(stage, verb):
+        deleted: list[str] = []
+        others = set(stage.cloud.uuids())
+        uuid = play(stage, verb, (call, deletion(stage, others, deleted)))
+        stage.owner.settle()
+        found = stage.breaches(uuid, verb.ends)
+        if not stage.row(uuid)["deleted"]:
+            found.append("it is not deleted")
+        broken += [f"{call}: {breach}" for breach in found]
+        stage.delete(uuid)
+    assert not broken, "\n".join(["the rules are broken:", *broken])
