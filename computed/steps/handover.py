@@ -102,6 +102,7 @@ class Handover:
         record_fault(self.host, self.context, self.instance, error)
         shared.attempt("its record is not up to date", self.instance.uuid, self._record_destination)
         end_in_error(self.host, self.instance, self.migration)
+        shared.delete_bindings(self.host, self.context, self.instance, self.host.name)
         shared.forget_allocations(self.host, self.context, (self.migration.uuid,))
 
     def _record_destination(self) -> None:
