@@ -141,21 +141,6 @@ def test_placement_that_keeps_the_allocation(bench, server):
     assert bench.allocation(server.uuid) == {}
 
 
-def test_volumes_are_refused_before_anything_is_touched(bench, server):
-    volume = objects.BlockDeviceMapping(
-        instance_uuid=server.uuid,
-        source_type="volume",
-        destination_type="volume",
-        volume_id="aaaaaaaa-0000-4000-8000-0000000000aa",
-        boot_index=1,
-    )
-    disks = objects.BlockDeviceMappingList(objects=[*bench.disks(server.uuid), volume])
-    bench.verb("terminate_instance", server.uuid, "deleting", bdms=disks)
-    assert bench.states(server.uuid) == ("error", None)
-    assert server.uuid in bench.driver.states()
-    assert bench.network.of(server.uuid)
-
-
 def test_a_server_of_another_host_is_not_ours_to_delete(bench, server):
     instance = bench.set_task(server.uuid, "deleting", host="elsewhere")
     bench.cast("terminate_instance", instance=instance, bdms=bench.disks(server.uuid))
