@@ -11,7 +11,7 @@ from computed.lib.undo import UndoStack
 from computed.steps import volumes
 from computed.steps.announce import announce
 from computed.steps.block_devices import free_name, volume_spec
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 from computed.steps.volume_detach import destroy, detach, take_out, with_encryption
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _attach(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: Undo
     """Volume service, host, guest, record, volume service; False when that had been done before."""
     if bdm.attachment_id is None:
         bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
-    elif host.volumes.attachment_get(context, bdm.attachment_id).status == "attached":
+    elif _is_attached(host, context, bdm):
         LOG.warning("Instance %s has volume %s already", instance.uuid, bdm.volume_id)
         return False
     undo.push(
@@ -130,6 +130,18 @@ def _attach(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: Undo
     volumes.save(host, bdm)
     host.volumes.attachment_complete(context, bdm.attachment_id)
     return True
+
+
+def _is_attached(host: ComputeHost, context: Any, bdm: Any) -> bool:
+    """Whether an order that came before has attached the volume. As long as that is not known nothing can be
+    given back."""
+    attachment = insistently(
+        f"Looking at attachment {bdm.attachment_id}",
+        lambda: host.volumes.attachment_get(context, bdm.attachment_id),
+        stopping=host.stopping,
+        final=(errors.NotFound,),
+    )
+    return bool(attachment.status == "attached")
 
 
 def detach_volume(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from computed import errors, objects
 from computed.steps import volumes
 from computed.steps.announce import announced
 from computed.steps.block_devices import volume_spec
-from computed.steps.patience import patiently
+from computed.steps.patience import insistently, patiently
 from computed.steps.records import save
 from computed.steps.volume_usage import note_last_usage
 
@@ -36,11 +36,17 @@ def detach(host: ComputeHost, context: Any, instance: Any, bdm: Any, *, keep_map
         with _rolled_back(host, context, instance, bdm), _sharing(host, context, bdm):
             if instance.host == host.name:
                 take_out(host, context, instance, bdm)
-            volumes.let_go(host, context, instance, bdm)
+            # The guest has let go of it: what stays attached now can neither be used nor detached again.
+            _insist(host, bdm, lambda: volumes.let_go(host, context, instance, bdm))
     if bdm.tag:
         _forget_device(host, instance, bdm)
     if not keep_mapping:
-        destroy(host, bdm)
+        _insist(host, bdm, lambda: destroy(host, bdm))
+
+
+def _insist(host: ComputeHost, bdm: Any, deed: Callable[[], None]) -> None:
+    what = f"Giving volume {bdm.volume_id} of instance {bdm.instance_uuid} back"
+    insistently(what, deed, stopping=host.stopping, final=(errors.NotFound,))
 
 
 @contextmanager

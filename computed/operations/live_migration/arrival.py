@@ -109,8 +109,8 @@ def _receive(host: ComputeHost, context: Any, instance: Any, block_migration: bo
     except Exception as error:
         LOG.error("Instance %s has come, but the hypervisor does not keep it: %s", instance.uuid, error)
         failure = failure or error
-    _record(host, context, instance, is_whole=failure is None)
     shared.delete_bindings(host, context, instance, came_from)
+    _record(host, context, instance, is_whole=failure is None)
     if failure is not None:
         raise failure
     host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))

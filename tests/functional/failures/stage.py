@@ -243,7 +243,8 @@ class Stage:
         ]
         if row["vm_state"] == "error" and not moves:
             return "" if held <= self._ends(uuid, row) else f"in error it holds allocations on {held}"
-        if bool(moves) != (row["vm_state"] == "resized"):
+        failed = [move for move in self.mover.migrations(uuid) if move["status"] == MigrationStatus.ERROR]
+        if bool(moves) != (row["vm_state"] == "resized" and not failed):
             return f"{row['vm_state']}, its migrations {moves} hold allocations"
         return "" if self._are_right(uuid, row, held) else f"on {row['host']} it holds allocations on {held}"
 
@@ -256,7 +257,7 @@ class Stage:
 
     def _bindings(self, uuid: str, row: Mapping[str, Any]) -> str:
         for port in self.ports(uuid):
-            is_right = port["host"] is None or port["host"] == row["host"]
+            is_right = port["host"] is None or port["host"] in self._ends(uuid, row)
             if not is_right or port.get("inactive_hosts") or (self.guests(uuid) and not port["host"]):
                 return f"on {row['host']} it has a port on {port['host']}, {port.get('inactive_hosts')}"
         return ""

@@ -70,6 +70,9 @@ def kinds_of(stage: Stage, call: Call) -> list[tuple[str, Act]]:
     if call.method == "attachment_delete":
         # To the client an attachment that is not there is one that is deleted.
         return [(kind, act) for kind, act in kinds if kind != "404"]
+    if call.method == "attachment_get":
+        # One that is not there could not be given back either.
+        return [(kind, act) for kind, act in kinds if kind != "404"]
     if call.remote == "images":
         kinds.append(("404", stage.lose_images))
     return kinds
