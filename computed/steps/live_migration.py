@@ -10,7 +10,7 @@ from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
 from computed.states import MigrationStatus, MigrationType, VmState
 from computed.steps import network
-from computed.steps.patience import insistently, patiently
+from computed.steps.patience import patiently
 from computed.steps.records import advance
 
 if TYPE_CHECKING:
@@ -108,15 +108,6 @@ def attempt(complaint: str, instance_uuid: str, deed: Callable[[], object]) -> b
         )
         return False
     return True
-
-
-def insist(host: ComputeHost, complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
-    """As `attempt`, for what is safe to repeat: it is done again when it fails."""
-
-    def repeatedly() -> object:
-        return insistently(f"Live migration of instance {instance_uuid}", deed, stopping=host.stopping)
-
-    return attempt(complaint, instance_uuid, repeatedly)
 
 
 def give_back_destination(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
