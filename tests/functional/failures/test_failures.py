@@ -1,6 +1,6 @@
 """Every remote call of every verb goes wrong in every way that it can; afterwards the rules hold.
 
-The rules (stage.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
+The rules (rules.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
 claimed: places, allocations, port bindings, attachments, migrations, images. A deletion then leaves nothing.
 """
 
