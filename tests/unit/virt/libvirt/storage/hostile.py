@@ -299,6 +299,12 @@ ATTACKS = (
         + b"\n"
         + b" " * 4096,
     ),
+    attack(
+        "raw that QEMU reads as a VMDK descriptor, and that is no ASCII",
+        "raw",
+        "header of a vmdk image",
+        b'# \xff\n\nversion=1\ncreateType="monolithicFlat"\n' + _FLAT.encode() + b"\n" + b" " * 4096,
+    ),
     attack("raw that is a VMDK of ESX", "raw", "vmdk image", b"COWD".ljust(4096, b"\0")),
     attack("raw that is a QED", "raw", "contents are qed", b"QED\0".ljust(4096, b"\0")),
     attack("raw that is a Parallels disk", "raw", "parallels image", b"WithouFreSpacExt".ljust(4096, b"\0")),
