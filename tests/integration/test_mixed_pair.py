@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,88 +17,82 @@ from tests.integration.verbs import Verbs
 COUNT = 2
 
 
+@dataclass
+class Pair:
+    """The two computes, the one first that has all the servers now."""
+
+    agents: list[Agent]
+    verbs: Verbs
+
+    @property
+    def here(self) -> str:
+        return self.agents[0].host
+
+    @property
+    def there(self) -> str:
+        return self.agents[1].host
+
+
 @pytest.fixture(scope="module")
-def both(agents: MakeAgents) -> dict[str, Agent]:
+def pair(agents: MakeAgents, cloud: Cloud) -> Iterator[Pair]:
     # The variant of the fake driver whose node keeps its uuid: a stock host comes back after an evacuation.
     options = {"DEFAULT": {"compute_driver": "fake.FakeDriverWithoutFakeNodes"}}
     (ours,) = agents(1, kind=COMPUTED)
     (stock,) = agents(1, kind=STOCK, options=options)
-    return {COMPUTED: ours, STOCK: stock}
-
-
-@pytest.fixture(scope="module", params=[(STOCK, COMPUTED), (COMPUTED, STOCK)], ids=["to-ours", "to-stock"])
-def way(request: pytest.FixtureRequest, both: dict[str, Agent]) -> list[Agent]:
-    """(source, destination); turned round after each move."""
-    return [both[kind] for kind in request.param]
-
-
-@pytest.fixture(scope="module")
-def verbs(way: list[Agent], cloud: Cloud) -> Iterator[Verbs]:
-    made = Verbs(cloud, cloud.boot(COUNT, "mixed", availability_zone=f"nova:{way[0].host}"))
-    made.active(way[0].host)
+    verbs = Verbs(cloud, cloud.boot(COUNT, "mixed", availability_zone=f"nova:{stock.host}"))
+    verbs.active(stock.host)
     volumes = cloud.volumes.create(COUNT)
-    for server, volume in zip(made.ids, volumes, strict=True):
+    for server, volume in zip(verbs.ids, volumes, strict=True):
         cloud.demo.compute.create_volume_attachment(server, volume_id=volume)
     cloud.volumes.wait(volumes, "in-use")
-    yield made
-    cloud.delete(made.ids)
+    yield Pair([stock, ours], verbs)
+    cloud.delete(verbs.ids)
     cloud.volumes.wait(volumes, "available")
     cloud.volumes.clear()
 
 
-@pytest.fixture(autouse=True)
-def tidy(way: list[Agent], verbs: Verbs, cloud: Cloud) -> Iterator[None]:
-    """Each test begins with the servers on the first host; every account is in order after it."""
-    if {s.compute_host for s in cloud.servers(verbs.ids).values()} != {way[0].host}:
-        way.reverse()
-    yield
-    assert accounts.faults(cloud, way, verbs.ids) == []
+@pytest.fixture(params=["from-stock", "from-ours"])
+def way(request: pytest.FixtureRequest, pair: Pair, cloud: Cloud) -> Iterator[Pair]:
+    """Each test goes from the stock compute to ours, then back."""
+    if {s.compute_host for s in cloud.servers(pair.verbs.ids).values()} != {pair.here}:
+        pair.agents.reverse()
+    wanted = STOCK if request.param == "from-stock" else COMPUTED
+    assert pair.agents[0].kind == wanted, "the test before this one did not bring the servers here"
+    yield pair
+    assert accounts.faults(cloud, pair.agents, pair.verbs.ids) == []
 
 
-def test_resize_and_revert(way: list[Agent], verbs: Verbs) -> None:
-    verbs.resize("m1.micro", way[1].host)
-    verbs.revert(way[0].host)
+def test_resize(way: Pair) -> None:
+    way.verbs.resize("m1.small", way.there)
+    way.verbs.revert(way.here)
+    way.verbs.resize("m1.micro" if way.agents[0].kind == STOCK else "m1.nano", way.there)
+    way.verbs.confirm()
 
 
-def test_resize_and_confirm(way: list[Agent], verbs: Verbs) -> None:
-    for dest, flavor in ((way[1], "m1.micro"), (way[0], "m1.nano")):
-        verbs.resize(flavor, dest.host)
-        verbs.confirm()
+def test_cold_migration(way: Pair) -> None:
+    way.verbs.cold_migrate(way.there)
+    way.verbs.confirm()
 
 
-def test_cold_migration(way: list[Agent], verbs: Verbs) -> None:
-    verbs.cold_migrate(way[1].host)
-    verbs.revert(way[0].host)
-    for agent in (way[1], way[0]):
-        verbs.cold_migrate(agent.host)
-        verbs.confirm()
+def test_live_migration(way: Pair) -> None:
+    way.verbs.live_migrate(way.there)
 
 
-def test_live_migration(way: list[Agent], verbs: Verbs) -> None:
-    for agent in (way[1], way[0]):
-        verbs.live_migrate(agent.host)
+def test_shelve_unshelve_and_rebuild(way: Pair, cloud: Cloud) -> None:
+    way.verbs.shelve()
+    way.verbs.unshelve(way.there)
+    way.verbs.rebuild(cloud.image_id)
 
 
-def test_shelve_and_unshelve(way: list[Agent], verbs: Verbs) -> None:
-    for agent in (way[1], way[0]):
-        verbs.shelve()
-        verbs.unshelve(agent.host)
-
-
-def test_rebuild(way: list[Agent], verbs: Verbs, cloud: Cloud) -> None:
-    verbs.rebuild(cloud.image_id)
-    verbs.active(way[0].host)
-
-
-def test_evacuate(way: list[Agent], verbs: Verbs, cloud: Cloud) -> None:
-    dead = way[0]
+def test_evacuate(way: Pair, cloud: Cloud) -> None:
+    dead = way.agents[0]
     dead.kill()
     cloud.say_down(dead.host)
-    verbs.evacuate(way[1].host, stopped=False)
+    way.verbs.evacuate(way.there, stopped=False)
     dead.start()
 
     def seen_to() -> None:
-        found = {verbs.last_migration(server)["status"] for server in verbs.ids}
+        found = {way.verbs.last_migration(server)["status"] for server in way.verbs.ids}
         if found != {"completed"}:
             raise waiting.NotYet(found)
 
