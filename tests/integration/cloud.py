@@ -173,6 +173,13 @@ class Cloud:
         exceptions.raise_from_response(answer)
         return answer.json()
 
+    def _has_inventory(self, provider_id: str) -> bool:
+        """A compute writes its node's record first, then makes the resource provider."""
+        try:
+            return bool(self.provider(provider_id, "inventories")["inventories"])
+        except exceptions.NotFoundException:
+            return False
+
     def wait_usable(self, agents: Collection[Agent], seconds: float = 90) -> None:
         """Until each agent's service is up, its host mapped to the cell, and its provider has inventory."""
 
@@ -186,7 +193,7 @@ class Cloud:
                 hypervisor = self.hypervisor(agent.host)
                 if hypervisor is None:
                     raise waiting.NotYet(f"{agent.host}: not mapped to the cell")
-                if not self.provider(hypervisor["id"], "inventories")["inventories"]:
+                if not self._has_inventory(hypervisor["id"]):
                     raise waiting.NotYet(f"{agent.host}: no inventory")
                 if agent.host not in alive:
                     raise waiting.NotYet(f"{agent.host}: no layer 2 agent")
