@@ -1,10 +1,15 @@
 """Every remote call of every verb goes wrong in every way that it can; afterwards the rules hold.
 
+That is the whole table, with COMPUTED_FAILURES=all in the environment. Without it every call goes wrong in
+one way, dealt out so that each way comes to many calls: a quarter of the time.
+
 The rules (rules.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
 claimed: places, allocations, port bindings, attachments, migrations, images. A deletion then leaves nothing.
 """
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
@@ -21,6 +26,7 @@ CASTS = {
     "rollback_live_migration_at_destination",
 }
 _CALLS: dict[str, list[Call]] = {}
+WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
 
 
 def begin(stage: Stage, verb: Verb) -> str:
@@ -83,8 +89,10 @@ def kinds_of(stage: Stage, call: Call) -> list[tuple[str, Act]]:
 def test_one_call_goes_wrong(stage: Stage, verb: Verb, remote: str) -> None:
     broken = []
     ends = verb.ends | {"error"}
-    for call in calls_of(stage, verb):
-        for kind, act in kinds_of(stage, call) if call.remote == remote else ():
+    calls = [call for call in calls_of(stage, verb) if call.remote == remote]
+    for number, call in enumerate(calls):
+        kinds = kinds_of(stage, call)
+        for kind, act in kinds if WHOLE_TABLE else [kinds[number % len(kinds)]]:
             uuid = play(stage, verb, (call, act))
             found = stage.breaches(uuid, ends) if stage.remotes.has_happened else ["it did not come about"]
             stage.delete(uuid)
