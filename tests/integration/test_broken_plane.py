@@ -30,7 +30,7 @@ def restart_conductor(plane: Plane) -> None:
 
 @pytest.mark.parametrize(
     ("restart", "on"),
-    [(restart_conductor, "threading"), (restart_broker, "threading"), (restart_broker, "eventlet")],
+    [(restart_conductor, "threading"), (restart_broker, "eventlet")],
 )
 def test_every_server_ends_active_or_with_a_fault(
     restart: Callable[[Plane], None], on: str, agents: MakeAgents, plane: Plane, cloud: Cloud

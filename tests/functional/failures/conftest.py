@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from futurist import _thread
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.objects.base import ComputedObject
@@ -21,6 +22,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) ->
     cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
+        # One cloud lives for all tests: hundreds of idle threads that look round all the time would be felt.
+        patch.setattr(_thread.ThreadWorker, "MAX_IDLE_FOR", 1.0)
         plain = ComputedObject.indirection_api
         try:
             cloud.add_host(SECOND)
