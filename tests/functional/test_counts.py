@@ -216,7 +216,8 @@ def test_attach_and_detach_an_interface(crowded: Cloud) -> None:
     assert counts.placement_requests == 0
     with crowded.counting() as counts:
         act_and_cast(crowded, uuid, "detach_interface", port_id=port_id)
-        crowded.wait(lambda: crowded.events(uuid)[-1][1], "the interface to be detached")
+        done = ("compute_detach_interface", "Success")
+        crowded.wait(lambda: crowded.events(uuid)[-1] == done, "the interface to be detached")
     assert counts.conductor_calls <= 7, counts.conductor
     assert counts.placement_requests == 0
     assert network.requests - before == 2
