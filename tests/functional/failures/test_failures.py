@@ -1,7 +1,7 @@
 """Every remote call of every verb goes wrong in every way that it can; afterwards the rules hold.
 
-That is the whole table, with COMPUTED_FAILURES=all in the environment. Without it every call goes wrong in
-one way, dealt out so that each way comes to many calls: a quarter of the time.
+That is the whole table, with COMPUTED_FAILURES=all in the environment, and it takes many minutes. Without it
+every call goes wrong in one way, dealt out so that each way comes to many calls, and nothing is overtaken.
 
 The rules (rules.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
 claimed: places, allocations, port bindings, attachments, migrations, images. A deletion then leaves nothing.
@@ -126,6 +126,7 @@ def deletion(stage: Stage, others: set[str], deleted: list[str]) -> Act:
     return act
 
 
+@pytest.mark.skipif(not WHOLE_TABLE, reason="only with COMPUTED_FAILURES=all: it takes minutes")
 @pytest.mark.parametrize("verb", [marked(verb) for verb in VERBS])
 def test_a_deletion_begins_at_a_call(stage: Stage, verb: Verb) -> None:
     broken = []
