@@ -5,7 +5,6 @@ What they call is recorded in a run in which nothing fails.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,22 +16,20 @@ from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.resize.looking import SECOND, audit, guests, port_hosts, used_mib
 
-GREEN = os.environ.get("COMPUTED_CONCURRENCY_BACKEND") == "eventlet"
-ON_GREEN = pytest.mark.xfail(GREEN, reason="open: fails on green threads", strict=False)
-
 LEGAL = ("active", "resized", "error")
 
 
 class Nth:
-    """Lets the nth call of a kind fail; counts all of them."""
+    """Lets the nth call of a kind fail, and as many as `times` says from there on; counts all of them."""
 
-    def __init__(self, nth: int, error: Exception) -> None:
-        self.nth, self.error = nth, error
+    def __init__(self, nth: int, error: Exception, *, times: int = 1) -> None:
+        self.failing = range(nth, nth + times)
+        self.error = error
         self.met = 0
 
     def step(self) -> None:
         self.met += 1
-        if self.met == self.nth:
+        if self.met in self.failing:
             raise self.error
 
 
@@ -129,20 +126,28 @@ def test_conductor(pair: Cloud, verb: str, nth: int) -> None:
     is_consistent(pair, role, uuid)
 
 
-@pytest.mark.parametrize(
-    ("verb", "method", "nth"),
-    [
-        # The three before are the conductor's own.
-        ("resize", "get_allocations", 4),
-        ("confirm", "delete_allocations", 1),
-        ("revert", "move_allocations", 1),
-        ("revert", "get_allocations", 1),
-    ],
+PATIENCE = 3
+"""How often what must be done is tried."""
+
+PLACEMENT_CALLS = [
+    # The three before are the conductor's own.
+    ("resize", "get_allocations", 4, 1),
+    ("confirm", "delete_allocations", 1, 1),
+    ("revert", "move_allocations", 1, PATIENCE),
+    ("revert", "get_allocations", 1, PATIENCE),
+]
+
+NETWORK_ERRORS = pytest.mark.parametrize(
+    "error",
+    [errors.PortBindingFailed(port_id="p"), errors.NetworkServiceUnavailable("no answer")],
+    ids=["409", "timeout"],
 )
-@ON_GREEN
-def test_placement(pair: Cloud, verb: str, method: str, nth: int) -> None:
+
+
+@pytest.mark.parametrize(("verb", "method", "nth", "times"), PLACEMENT_CALLS)
+def test_placement_is_away(pair: Cloud, verb: str, method: str, nth: int, times: int) -> None:
     role, uuid = prepared(pair, verb)
-    failing = Nth(nth, errors.PlacementAPIConnectFailure())
+    failing = Nth(nth, errors.PlacementAPIConnectFailure(), times=times)
     with method_fails(pair.embedded.placement, method, failing):
         do(role, verb, uuid)
     assert pair.row(uuid)["vm_state"] == "error"
@@ -150,15 +155,20 @@ def test_placement(pair: Cloud, verb: str, method: str, nth: int) -> None:
 
 
 @pytest.mark.parametrize("verb", ["resize", "revert"])
-@pytest.mark.parametrize(
-    "error",
-    [errors.PortBindingFailed(port_id="p"), errors.NetworkServiceUnavailable("no answer")],
-    ids=["409", "timeout"],
-)
-@ON_GREEN
-def test_network(pair: Cloud, verb: str, error: Exception) -> None:
+@NETWORK_ERRORS
+def test_the_network_is_away(pair: Cloud, verb: str, error: Exception) -> None:
+    role, uuid = prepared(pair, verb)
+    with method_fails(pair.embedded.network, "bind_to_host", Nth(1, error, times=PATIENCE)):
+        do(role, verb, uuid)
+    assert pair.row(uuid)["vm_state"] == "error"
+    is_consistent(pair, role, uuid)
+
+
+@pytest.mark.parametrize(("verb", "ends_as"), [("resize", "resized"), ("revert", "active")])
+@NETWORK_ERRORS
+def test_the_network_fails_once(pair: Cloud, verb: str, ends_as: str, error: Exception) -> None:
     role, uuid = prepared(pair, verb)
     with method_fails(pair.embedded.network, "bind_to_host", Nth(1, error)):
         do(role, verb, uuid)
-    assert pair.row(uuid)["vm_state"] == "error"
+    assert pair.row(uuid)["vm_state"] == ends_as and not pair.faults(uuid)
     is_consistent(pair, role, uuid)
