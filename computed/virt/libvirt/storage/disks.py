@@ -109,6 +109,11 @@ class Disks:
             info = self.info(paths, path)
             self._tool.convert(path, info, target, target_format, compress=compress)
 
+    def remove(self, paths: InstancePaths, path: Path) -> None:
+        """Remove a disk and its record; one that is not there is no error. Raises DiskInfoReadWriteFail."""
+        path.unlink(missing_ok=True)
+        disk_info.forget(paths.disk_info, path)
+
     def restore_base(self, paths: InstancePaths, path: Path, source: ImageSource) -> bool:
         """Have the base of a qcow2 disk again when its file has vanished; whether it was missing.
 
@@ -127,7 +132,7 @@ class Disks:
 
     def _make(self, plan: DiskPlan, path: Path, order: DiskOrder) -> str:
         """Make one disk; its format."""
-        if plan.kind == "root":
+        if plan.kind in ("root", "rescue"):
             return self._make_root(plan, path, order)
         size = plan.size_bytes or 0
         name, fill = _filling(plan, path, order)

@@ -15,6 +15,7 @@ SWAP_DISK: Final = "disk.swap"
 CONFIG_DRIVE: Final = "disk.config"
 DISK_INFO: Final = "disk.info"
 RESCUE_SUFFIX: Final = ".rescue"
+RESCUE_DISK: Final = ROOT_DISK + RESCUE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from computed import errors
-from computed.virt.libvirt.storage.paths import ROOT_DISK, SWAP_DISK, InstancePaths
-from computed.virt.specs import DiskSpec, GuestSpec
+from computed.virt.libvirt.storage.paths import RESCUE_DISK, ROOT_DISK, SWAP_DISK, InstancePaths
+from computed.virt.specs import DiskSpec, GuestSpec, RescueSpec
 
-Kind = Literal["root", "ephemeral", "swap", "volume", "config_drive"]
+Kind = Literal["root", "ephemeral", "swap", "volume", "config_drive", "rescue"]
 
 # contract host_files.json, domain_choices.supported_buses
 BUSES: Final = {
@@ -22,6 +22,7 @@ BUSES: Final = {
 _PREFIXES: Final = {"virtio": "vd", "scsi": "sd", "usb": "sd", "sata": "sd", "ide": "hd", "fdc": "fd"}
 _BUS_OF_PREFIX: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "fd": "fdc"}
 _DEVICES: Final = frozenset({"disk", "cdrom", "floppy", "lun"})
+_RESCUE_DEVICES: Final = _DEVICES
 _IDE_DISKS: Final = 4
 _GIB: Final = 1 << 30
 _MIB: Final = 1 << 20
@@ -82,20 +83,88 @@ def plan(spec: GuestSpec, options: StorageOptions, paths: InstancePaths) -> tupl
     for disk in sorted(spec.disks, key=_order):
         disks.append(_placed(disk, _local_part(disk, disks, options, paths), spec, naming))
     if spec.instance.config_drive:
-        bus = naming.bus(None, None, options.config_drive_device)
-        disks.append(
-            DiskPlan(
-                kind="config_drive",
-                path=paths.config_drive(),
-                format="raw",
-                bus=bus,
-                target=naming.target(None, bus),
-                device=options.config_drive_device,
-                cache=_cache_mode(options, "file"),
-                is_readonly=options.config_drive_device == "cdrom",
-            )
-        )
+        disks.append(_config_drive(paths.config_drive(), options, naming))
     return tuple(disks)
+
+
+def rescue_plan(
+    rescue: RescueSpec, options: StorageOptions, paths: InstancePaths
+) -> tuple[DiskPlan, ...]:
+    """The disks of a guest while it is rescued (contract: what the stock agent defines).
+
+    Without `is_stable`: the rescue disk, the guest's root disk behind it, and a config drive of its own. With
+    it: the guest's disks as they are, and the rescue disk last, which boots first. Raises what `plan` raises,
+    UnsupportedRescueDevice, UnsupportedRescueBus.
+    """
+    guest = rescue.guest
+    if rescue.is_stable:
+        own = plan(guest, options, paths)
+        naming = _Naming(guest, options, taken=(disk.target for disk in own))
+        last = _stable_rescue_disk(rescue, options, paths, naming)
+        return (*(_booting_later(disk) for disk in own), last)
+    naming = _Naming(replace(guest, image_meta=rescue.image_meta, disks=()), options)
+    bus = naming.bus(None, None, "disk")
+    disks = [
+        replace(
+            _rescue_disk(rescue, options, paths), bus=bus, target=naming.target(None, bus), boot_order=1
+        )
+    ]
+    root = next((disk for disk in guest.disks if disk.boot_index == 0), None)
+    if root is not None:
+        local = _local_part(root, [], options, paths)
+        disks.append(replace(local, bus=bus, target=naming.target(None, bus)))
+    if guest.instance.config_drive:
+        disks.append(_config_drive(paths.config_drive(is_rescue=True), options, naming))
+    return tuple(disks)
+
+
+def _rescue_disk(rescue: RescueSpec, options: StorageOptions, paths: InstancePaths) -> DiskPlan:
+    """The rescue disk, as large as its image, without its place in the guest."""
+    return DiskPlan(
+        kind="rescue",
+        path=paths.disk(RESCUE_DISK),
+        format=options.local_format,
+        bus="",
+        target=None,
+        cache=_cache_mode(options, "file"),
+        image_id=rescue.image_meta.id,
+    )
+
+
+def _stable_rescue_disk(
+    rescue: RescueSpec, options: StorageOptions, paths: InstancePaths, naming: _Naming
+) -> DiskPlan:
+    if rescue.device_type not in _RESCUE_DEVICES:
+        raise errors.UnsupportedRescueDevice(device=rescue.device_type)
+    bus = rescue.disk_bus or naming.of_properties(rescue.image_meta.properties, rescue.device_type)
+    if bus not in BUSES[options.virt_type]:
+        raise errors.UnsupportedRescueBus(bus=bus, virt=options.virt_type)
+    return replace(
+        _rescue_disk(rescue, options, paths),
+        device=rescue.device_type,
+        bus=bus,
+        target=naming.target(None, bus),
+        boot_order=1,
+        is_readonly=rescue.device_type == "cdrom",
+    )
+
+
+def _booting_later(disk: DiskPlan) -> DiskPlan:
+    return disk if disk.boot_order is None else replace(disk, boot_order=disk.boot_order + 1)
+
+
+def _config_drive(path: Path, options: StorageOptions, naming: _Naming) -> DiskPlan:
+    bus = naming.bus(None, None, options.config_drive_device)
+    return DiskPlan(
+        kind="config_drive",
+        path=path,
+        format="raw",
+        bus=bus,
+        target=naming.target(None, bus),
+        device=options.config_drive_device,
+        cache=_cache_mode(options, "file"),
+        is_readonly=options.config_drive_device == "cdrom",
+    )
 
 
 _ORDER: Final = {"image": 0, "blank": 1, "swap": 2, "volume": 3}
@@ -156,13 +225,16 @@ def _cache_mode(options: StorageOptions, kind: str) -> str:
 class _Naming:
     """Gives out buses and names of devices within one guest."""
 
-    def __init__(self, spec: GuestSpec, options: StorageOptions) -> None:
+    def __init__(
+        self, spec: GuestSpec, options: StorageOptions, taken: Iterable[str | None] = ()
+    ) -> None:
         if options.virt_type not in BUSES:
             raise errors.UnsupportedVirtType(virt=options.virt_type)
         self._options = options
         self._properties = spec.image_meta.properties if spec.image_meta is not None else None
         # Names that were promised are nobody else's, in whatever order the disks come.
         self._taken = {_short(disk.device_name) for disk in spec.disks if disk.device_name}
+        self._taken.update(name for name in taken if name)
 
     def bus(self, asked: str | None, device_name: str | None, device: str) -> str:
         """The bus of a device: as asked, as its name says, as the image says, as fits its type."""
@@ -177,12 +249,12 @@ class _Naming:
             raise errors.UnsupportedHardware(model=of_image, virt=self._options.virt_type)
         return of_image or self._usual(device)
 
+    def of_properties(self, properties: Any, device: str) -> str:
+        """The bus of a device as the properties of an image have it, or as fits its type."""
+        return _bus_of(properties, device) or self._usual(device)
+
     def _of_image(self, device: str) -> str | None:
-        if self._properties is None:
-            return None
-        kind = "disk" if device == "lun" else device
-        bus: str | None = self._properties.get(f"hw_{kind}_bus")
-        return bus
+        return None if self._properties is None else _bus_of(self._properties, device)
 
     def _usual(self, device: str) -> str:
         if self._options.virt_type == "lxc":
@@ -205,6 +277,12 @@ class _Naming:
         raise errors.TooManyDiskDevices(maximum=most)
 
 
+def _bus_of(properties: Any, device: str) -> str | None:
+    kind = "disk" if device == "lun" else device
+    bus: str | None = properties.get(f"hw_{kind}_bus")
+    return bus
+
+
 def _short(device_name: str) -> str:
     return device_name.removeprefix("/dev/")
 
@@ -221,4 +299,4 @@ def letters(number: int) -> str:
 
 def local_disks(disks: Iterable[DiskPlan]) -> list[DiskPlan]:
     """Those with a file in the instance's directory that is made from an image or empty."""
-    return [disk for disk in disks if disk.kind in ("root", "ephemeral", "swap")]
+    return [disk for disk in disks if disk.kind in ("root", "ephemeral", "swap", "rescue")]
