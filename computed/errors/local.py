@@ -63,3 +63,13 @@ class Interrupted(ComputedError):
 
 class ImageToolFailed(ComputedError):
     """A program that works on disk images failed; the text names its command line and what it said."""
+
+
+class LibvirtFailed(ComputedError):
+    """libvirt refused or failed to do something; `code` is its number of the failure (virt/libvirt/codes.py),
+    `domain` the part of libvirt that failed, the text what libvirt says."""
+
+    def __init__(self, message: str, code: int = 1, domain: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.domain = domain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -26,15 +27,23 @@ class Mailbox(Generic[T]):
         self._letters.append(letter)
         self._wake()
 
-    def take(self) -> T | None:
-        """Wait for the next message; None when the box is closed and empty. For one thread at a time."""
+    def take(self, timeout_seconds: float | None = None) -> T | None:
+        """Wait for the next message; None when the box is closed and empty. For one thread at a time.
+
+        Raises TimeoutError when nothing has come in time.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while True:
             try:
                 return self._letters.popleft()
             except IndexError:
                 if self._is_closed:
                     return None
-                self._receiving.recv(4096)
+            left_seconds = None if deadline is None else deadline - time.monotonic()
+            if left_seconds is not None and left_seconds <= 0:
+                raise TimeoutError
+            self._receiving.settimeout(left_seconds)
+            self._receiving.recv(4096)
 
     def close(self) -> None:
         """Let `take` end once it has given out what is here."""

@@ -1,0 +1,40 @@
+"""What the agent inside a guest is asked for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import libvirt_qemu
+
+from computed.virt.libvirt.guest_handle import GuestHandle
+
+DEFAULT_SECONDS: Final = -1
+"""libvirt's own timeout (a few seconds) for an answer of the guest's agent."""
+
+
+class GuestAgent(GuestHandle):
+    """Every method raises LibvirtFailed (AGENT_UNRESPONSIVE, ARGUMENT_UNSUPPORTED...) when the guest has no
+    agent or it does not answer."""
+
+    def agent(self, command: str, timeout_seconds: int = DEFAULT_SECONDS) -> str:
+        """Send a command (JSON text); answers the JSON text of the answer."""
+        answer: str = self._connection.perform(
+            self.uuid, libvirt_qemu.qemuAgentCommand, self.raw, command, timeout_seconds, 0
+        )
+        return answer
+
+    def set_password(self, user: str, password: str) -> None:
+        """Set the password of a user inside the guest."""
+        self.call("setUserPassword", user, password, 0)
+
+    def freeze(self) -> None:
+        """Write out and hold all file systems of the guest."""
+        self.call("fsFreeze")
+
+    def thaw(self) -> None:
+        """Let the file systems go on."""
+        self.call("fsThaw")
+
+    def set_time(self, seconds: int, nanoseconds: int = 0) -> None:
+        """Set the guest's clock, in time since the epoch."""
+        self.call("setTime", {"seconds": seconds, "nseconds": nanoseconds}, 0)
