@@ -1,0 +1,6 @@
+"""What a guest is: an ordered list of small designers over frozen data."""
+
+from computed.virt.libvirt.design.designers import guest_domain
+from computed.virt.libvirt.design.request import DesignOptions, GuestRequest, HostFacts
+
+__all__ = ["DesignOptions", "GuestRequest", "HostFacts", "guest_domain"]
