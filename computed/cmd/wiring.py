@@ -35,10 +35,13 @@ from computed.rpc.legacy import LegacyEndpoint
 from computed.rpc.server import RpcServers
 from computed.service import Parts
 from computed.steps.host import ComputeHost
+from computed.virt.collaborators import Collaborators
 from computed.virt.loader import load_driver, plugs_interfaces
 
 if TYPE_CHECKING:
     from oslo_config import cfg
+
+    from computed.clients.images import ImageService
 
 LOG = logging.getLogger(__name__)
 
@@ -93,10 +96,11 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     `overrides` replaces parts by name (driver, network, images, placement, notifier...): the one-host
     cloud brings its own.
     """
+    images = overrides["images"] if "images" in overrides else GlanceImages(conf)
     made: dict[str, Callable[[], Any]] = {
-        "driver": lambda: load_driver(conf),
+        "driver": lambda: load_driver(conf, _collaborators(images)),
         "network": lambda: NeutronNetwork(conf),
-        "images": lambda: GlanceImages(conf),
+        "images": lambda: images,
         "volumes": lambda: CinderVolumes(conf),
         "shares": lambda: ManilaShares(conf),
         "accelerators": lambda: CyborgAccelerators(conf),
@@ -115,6 +119,11 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
     tracker = ResourceTracker(conf.host, parts["driver"], parts["placement"], conf)
     return ComputeHost(name=conf.host, conf=conf, tracker=tracker, **parts)
+
+
+def _collaborators(images: ImageService) -> Collaborators:
+    """What the driver may ask of the other rooms."""
+    return Collaborators(show_image=images.show, download_image=images.download)
 
 
 def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: str) -> Parts:

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from computed.conf import (
     alone,
+    api,
     cinder,
     compute,
     conductor,
@@ -46,6 +47,7 @@ CONF = cfg.CONF
 SECTIONS: tuple[ModuleType, ...] = (
     default,
     alone,
+    api,
     cinder,
     compute,
     conductor,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from computed import errors
+from computed.virt.collaborators import NOBODY, Collaborators
 
 if TYPE_CHECKING:
     from oslo_config import cfg
 
     from computed.virt.port import Driver
 
-NOT_BUILT = ("libvirt.LibvirtDriver", "ironic.IronicDriver", "vmwareapi.VMwareVCDriver", "zvm.ZVMDriver")
+LIBVIRT = "libvirt.LibvirtDriver"
+NOT_BUILT = ("ironic.IronicDriver", "vmwareapi.VMwareVCDriver", "zvm.ZVMDriver")
 
 
 def plugs_interfaces(conf: cfg.ConfigOpts) -> bool:
@@ -19,8 +21,8 @@ def plugs_interfaces(conf: cfg.ConfigOpts) -> bool:
     return bool(conf.compute_driver) and not conf.compute_driver.startswith("fake.")
 
 
-def load_driver(conf: cfg.ConfigOpts) -> Driver:
-    """The driver named by `compute_driver`, not yet initialised.
+def load_driver(conf: cfg.ConfigOpts, collaborators: Collaborators = NOBODY) -> Driver:
+    """The driver named by `compute_driver`, not yet initialised; it may ask the `collaborators`.
 
     Raises ConfigError when the option is not set, names no driver, or one that is not built yet.
     """
@@ -29,6 +31,11 @@ def load_driver(conf: cfg.ConfigOpts) -> Driver:
         raise errors.ConfigError("compute_driver is not set; set it to fake.FakeDriver or another driver")
     if name in NOT_BUILT:
         raise errors.ConfigError(f"compute_driver = {name}: this driver is not built yet")
+    if name == LIBVIRT:
+        # Not at the top: another driver's host may have neither libvirt-python nor lxml.
+        from computed.virt.libvirt.driver import LibvirtDriver
+
+        return LibvirtDriver(conf, collaborators)
     family, _, variant_name = name.partition(".")
     if family == "fake":
         from computed.virt.fake.driver import FakeDriver

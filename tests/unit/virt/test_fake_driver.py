@@ -225,7 +225,7 @@ def test_sizes_may_be_told(conf):
         (None, "not set"),
         ("fake.NoSuchDriver", "fake.SmallFakeDriver"),
         ("nonsense", "nonsense"),
-        ("libvirt.LibvirtDriver", "not built yet"),
+        ("vmwareapi.VMwareVCDriver", "not built yet"),
     ],
 )
 def test_a_bad_driver_name_is_a_clear_error(conf, value, word):

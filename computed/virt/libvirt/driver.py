@@ -1,0 +1,44 @@
+"""The libvirt driver: real guests on this host. Each concern is a mixin; this puts them together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from computed.virt import capabilities
+from computed.virt.collaborators import NOBODY, Collaborators
+from computed.virt.libvirt import engine
+from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.libvirt.unbuilt import UnbuiltGuests, UnbuiltHost
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+LOG = logging.getLogger(__name__)
+
+
+class LibvirtDriver(UnbuiltGuests, UnbuiltHost, LibvirtPart):
+    """One mixin for each port. Whoever builds one derives it from its port and from LibvirtPart, and puts it
+    into the bases, before the others."""
+
+    vif_plug_events = True
+    stopped_event_delay_seconds = 15.0
+
+    def __init__(self, conf: cfg.ConfigOpts, collaborators: Collaborators = NOBODY) -> None:
+        self._conf = conf
+        self._collaborators = collaborators
+
+    def init_host(self, host: str) -> None:
+        """Make the engine and reach libvirt. Raises ConfigError, StartRefused, HypervisorUnavailable."""
+        self._engine = engine.build(self._conf, self._collaborators)
+        self._engine.connection.open()
+
+    def cleanup_host(self, host: str) -> None:
+        """Let go of libvirt; guests keep running."""
+        self._engine.connection.close()
+
+    @property
+    def capabilities(self) -> Mapping[str, bool]:
+        """See HostPort; contract virt_driver.json, libvirt_capabilities."""
+        return capabilities.NONE

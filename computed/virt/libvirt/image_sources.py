@@ -1,0 +1,30 @@
+"""Images as the storage room fetches them, out of whatever image service the agent has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from computed.virt.libvirt.storage.download import ImageSource, from_start
+
+if TYPE_CHECKING:
+    from computed.virt.collaborators import Collaborators
+
+
+class ImageSources:
+    """Glance, or the images of the one-host cloud."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._collaborators = collaborators
+
+    def source_of(self, context: Any, image_id: str) -> ImageSource:
+        """The image as something to be fetched; its metadata are read now, its bytes when they are needed.
+
+        Raises ImageNotFound, ImageNotAuthorized, ImageBadRequest, GlanceConnectionFailed.
+        """
+        image = self._collaborators.show_image(context, image_id)
+
+        def download() -> Iterator[bytes]:
+            return self._collaborators.download_image(context, image_id)
+
+        return ImageSource.of(image, from_start(download))
