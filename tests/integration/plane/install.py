@@ -10,7 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.integration.plane.processes import run
@@ -51,24 +51,27 @@ def locked(cache: Path) -> Iterator[None]:
         yield
 
 
-def ensure_programs(log: Path) -> None:
+def ensure_programs(log: Path, programs: Mapping[str, str] = PROGRAMS) -> None:
     """Install the missing Debian packages; their system services are not started."""
-    missing = sorted({package for program, package in PROGRAMS.items() if not Path(program).exists()})
+    missing = sorted({package for program, package in programs.items() if not Path(program).exists()})
     if not missing:
         return
     if os.geteuid() or not shutil.which("apt-get"):
         raise RuntimeError(f"install these packages first: {' '.join(missing)}")
     say("apt:", *missing)
-    env = {"DEBIAN_FRONTEND": "noninteractive", **_proxies()}
+    update_packages(log)
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
     with _services_kept_down():
-        run("apt-get update", ["apt-get", "update", "-q"], log, env, 600)
-        run(
-            "apt-get install",
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing],
-            log,
-            env,
-            1200,
-        )
+        run("apt-get install", install, log, _apt_environment(), 1200)
+
+
+def update_packages(log: Path) -> None:
+    """Fetch the list of what Debian has to offer."""
+    run("apt-get update", ["apt-get", "update", "-q"], log, _apt_environment(), 600)
+
+
+def _apt_environment() -> dict[str, str]:
+    return {"DEBIAN_FRONTEND": "noninteractive", **_proxies()}
 
 
 @contextlib.contextmanager
