@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
     from computed.virt.collaborators import Collaborators
-    from computed.virt.libvirt.connection import Connection  # type: ignore[import-not-found]
+    from computed.virt.libvirt.connection import Connection
+    from computed.virt.libvirt.events import Events
     from computed.virt.libvirt.host import Host  # type: ignore[import-not-found]
     from computed.virt.libvirt.network.plugging import Plugger  # type: ignore[import-not-found]
 
@@ -33,6 +34,7 @@ class Engine:
     collaborators: Collaborators
     options: EngineOptions
     connection: Connection
+    events: Events
     host: Host
     tool: QemuImg
     cache: ImageCache
@@ -56,6 +58,7 @@ def build(
 ) -> Engine:
     """The engine of this host; nothing is connected yet. Raises ConfigError, StartRefused."""
     from computed.virt.libvirt.connection import Connection
+    from computed.virt.libvirt.events import Events
     from computed.virt.libvirt.host import Host
     from computed.virt.libvirt.network.plugging import Plugger
 
@@ -68,6 +71,7 @@ def build(
         collaborators=collaborators,
         options=read,
         connection=connection,
+        events=Events(connection),
         host=Host(connection, conf),
         tool=tool,
         cache=cache,
