@@ -1,4 +1,11 @@
-"""What needs root: entry points that take str, int and bytes and run in a helper process of their own."""
+"""What needs root: entry points that take str, int and bytes and run in helper processes of their own.
+
+Each context is one process with the few capabilities that its entry points need. No entry point runs a
+program: a program started by root's process would get every capability back. docs/PRIVILEGES.md lists them.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from oslo_privsep import capabilities, priv_context
 
@@ -7,17 +14,21 @@ from computed.lib import root_helper
 # Importing this package is the first sign that something will need root. Nothing is started before it does.
 priv_context.init(root_helper=root_helper.words())
 
-# The section keeps the name that a stock host's file uses, so that its helper_command applies here.
-sys_admin = priv_context.PrivContext(
+network_context = priv_context.PrivContext(
     __name__,
-    cfg_section="nova_sys_admin",
-    pypath=__name__ + ".sys_admin",
-    capabilities=[
-        capabilities.CAP_CHOWN,
-        capabilities.CAP_DAC_OVERRIDE,
-        capabilities.CAP_DAC_READ_SEARCH,
-        capabilities.CAP_FOWNER,
-        capabilities.CAP_NET_ADMIN,
-        capabilities.CAP_SYS_ADMIN,
-    ],
+    cfg_section="computed_network_privileged",
+    pypath=__name__ + ".network_context",
+    capabilities=[capabilities.CAP_NET_ADMIN],
 )
+"""Makes and changes network devices of guests."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def runs_in(context: Any) -> Callable[[F], F]:
+    """Make a function an entry point: called anywhere, it runs in the helper process of `context`."""
+
+    def decorate(function: F) -> F:
+        return cast(F, context.entrypoint(function))
+
+    return decorate

@@ -30,7 +30,7 @@ CONF.set_override("disable_rootwrap", {is_disabled}, group="workarounds")
 CONF.set_override("rootwrap_config", "/etc/nova/rootwrap.conf")
 wiring.prepare_root_helper(CONF)
 from computed import privileged
-command = privileged.sys_admin.helper_command("/tmp/socket")
+command = privileged.network_context.helper_command("/tmp/socket")
 print(command[:{len(words)}], "privsep-helper" in command)
 """
     assert _run(script) == f"{words} True"

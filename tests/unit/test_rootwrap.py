@@ -13,7 +13,7 @@ ETC = Path(__file__).resolve().parents[2] / "etc" / "computed"
 @pytest.mark.parametrize(
     ("command", "allowed"),
     [
-        (["privsep-helper", "--privsep_context", "computed.privileged.sys_admin"], True),
+        (["privsep-helper", "--privsep_context", "computed.privileged.network_context"], True),
         (["/tmp/privsep-helper"], False),
         (["sh", "-c", "id"], False),
         (["qemu-img", "info", "/etc/shadow"], False),
