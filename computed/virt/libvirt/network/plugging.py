@@ -18,8 +18,11 @@ from os_vif import exception as os_vif_errors
 from computed import errors
 from computed.privileged import network as privileged
 from computed.virt.libvirt.network import pci_functions, vif_types
+from computed.virt.libvirt.network.interface import devices, host_device, interface, is_host_device
 from computed.virt.libvirt.network.os_vifs import instance_info, os_vif_of
-from computed.virt.libvirt.network.wishes import is_multiqueue
+from computed.virt.libvirt.network.wishes import InterfaceOptions, is_multiqueue, wishes_of
+from computed.virt.libvirt.xml.devices.board import HostDevice
+from computed.virt.libvirt.xml.devices.interface import Interface
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +31,21 @@ _NO_MAC: Final = "00:00:00:00:00:00"
 
 
 class Plugger:
-    """Plugs and unplugs; `vif` is a network_model.VIF."""
+    """Plugs and unplugs, and says what is plugged to libvirt; `vif` is a network_model.VIF."""
+
+    def __init__(self, conf: Any) -> None:
+        self._options = InterfaceOptions.of(conf)
+
+    def interface(self, instance: Any, image_meta: Any, vif: Any) -> Interface | HostDevice:
+        """What a port is to libvirt; raises as `wishes_of` and `interface.interface` do."""
+        wishes = wishes_of(instance.flavor, image_meta, self._options)
+        return host_device(vif) if is_host_device(vif) else interface(vif, wishes)
+
+    def interfaces(
+        self, instance: Any, image_meta: Any, network_info: Any
+    ) -> tuple[list[Interface], list[HostDevice]]:
+        """All that the ports of a guest are to libvirt; raises alike."""
+        return devices(network_info, wishes_of(instance.flavor, image_meta, self._options))
 
     def plug(self, instance: Any, vif: Any) -> None:
         """See that the port's side of the switch is there. Raises VirtualInterfacePlugException."""
