@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from computed.embedded.client import CloudClient, CloudError, CloudUnreachable
+from computed.embedded.images import FORMATS
 
 # Exit statuses; argparse itself exits with 2.
 FAILED, UNREACHABLE, STILL_WAITING = 1, 3, 4
 
 _DEFAULT_WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
+_URL_SECONDS = 60.0
+_CHUNK_BYTES = 1 << 20
 _TRANSIENT = frozenset({"BUILD", "REBOOT", "HARD_REBOOT"})
 _SHOWING_ONE = frozenset({"create", "show", "stop", "start", "reboot"})
 _SERVER_COLUMNS = ("id", "name", "status", "task_state", "power_state", "addresses", "flavor")
@@ -86,10 +93,11 @@ def parser() -> argparse.ArgumentParser:
     nouns = top.add_subparsers(required=True, metavar="NOUN")
     server = nouns.add_parser("server", help="servers")
     _add_server_verbs(server.add_subparsers(required=True, metavar="VERB"))
+    image = nouns.add_parser("image", help="images to boot")
+    _add_image_verbs(image.add_subparsers(required=True, metavar="VERB"))
     for noun, verb, run, about in (
         ("host", "show", show_host, "the host and what is used of it"),
         ("flavor", "list", list_flavors, "sizes of servers"),
-        ("image", "list", list_images, "images to boot"),
     ):
         verbs = nouns.add_parser(noun, help=about).add_subparsers(required=True, metavar="VERB")
         _verb(verbs, verb, run, about)
@@ -133,6 +141,19 @@ def _add_server_verbs(verbs: Any) -> None:
     console = _verb(verbs, "console", show_console, "what a server has written on its console")
     console.add_argument("server", help="id or name")
     console.add_argument("--lines", type=int, help="only the last so many lines")
+
+
+def _add_image_verbs(verbs: Any) -> None:
+    _verb(verbs, "list", list_images, "every image")
+    add = _verb(verbs, "add", add_image, "take a file, or what is at a URL, as an image")
+    add.add_argument("name")
+    add.add_argument("source", help="a file, or a URL (http, https)")
+    add.add_argument(
+        "--disk-format", choices=FORMATS, help="its format; else the ending of the source says it"
+    )
+    add.add_argument("--sha512", metavar="HEX", help="what its bytes must add up to")
+    delete = _verb(verbs, "delete", delete_images, "remove images; servers made of them stay")
+    delete.add_argument("image", nargs="+", help="ids or names")
 
 
 def _add_wait(verb: argparse.ArgumentParser) -> None:
@@ -239,6 +260,51 @@ def list_flavors(client: CloudClient, arguments: Arguments) -> None:
 def list_images(client: CloudClient, arguments: Arguments) -> None:
     """`image list`."""
     _show_rows(client.images(), ("id", "name", "disk_format", "size"), arguments)
+
+
+def add_image(client: CloudClient, arguments: Arguments) -> None:
+    """`image add`."""
+    source = arguments.source
+    ending = Path(urlsplit(source).path).suffix.removeprefix(".")
+    disk_format = arguments.disk_format or (ending if ending in FORMATS else None)
+    if disk_format is None:
+        raise Trouble(f"the name of {source} does not say its format: give --disk-format")
+    with tempfile.TemporaryFile() as spool:
+        try:
+            with _opened(source) as file:
+                digest = _copied(file, spool)
+        except OSError as error:
+            raise Trouble(f"{source}: {getattr(error, 'strerror', None) or error}") from error
+        if arguments.sha512 and digest != arguments.sha512.lower():
+            raise Trouble(f"{source} has SHA-512 {digest}, not what was said")
+        size = spool.tell()
+        spool.seek(0)
+        image = client.add_image(arguments.name, disk_format, spool, size)
+    if arguments.format == "json":
+        _print_json(image)
+    else:
+        _show_facts(image)
+
+
+def _opened(source: str) -> Any:
+    if source.startswith(("http://", "https://")):
+        return urlopen(source, timeout=_URL_SECONDS)
+    return Path(source).open("rb")
+
+
+def _copied(file: Any, spool: Any) -> str:
+    """Copy all of a file; returns the SHA-512 of it."""
+    digest = hashlib.sha512()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        spool.write(chunk)
+    return digest.hexdigest()
+
+
+def delete_images(client: CloudClient, arguments: Arguments) -> None:
+    """`image delete`."""
+    for wanted in arguments.image:
+        client.delete_image(wanted)
 
 
 def _wait_settled(client: CloudClient, server_id: str, seconds: float) -> dict[str, Any]:

@@ -21,18 +21,22 @@ OPTS = [
     ),
     cfg.StrOpt(
         "images_dir",
-        help="Directory of images: NAME.qcow2 or NAME.raw, and beside it NAME.json for its properties "
-        "if it has any. The ending says the format, which is never guessed from the contents. By default "
-        "images in state_dir.",
+        help="Directory of images: NAME.qcow2, NAME.raw, NAME.vmdk, ... and beside it NAME.json for its "
+        "properties if it has any. The ending says the format, which is never guessed from the contents. By "
+        "default images in state_dir.",
     ),
     cfg.StrOpt(
         "network",
-        default="none",
         choices=[
             ("none", "servers have no network"),
+            (
+                "user",
+                "each server reaches what its host reaches, and is reached by nobody: the hypervisor's own "
+                "network, for which nothing must be set up; each server finds itself at 10.0.2.15 by DHCP",
+            ),
             ("bridge", "each server has one interface on a Linux bridge that exists already"),
         ],
-        help="The network of the servers.",
+        help="The network of the servers; by default `user` with the libvirt driver, else `none`.",
     ),
     cfg.StrOpt("bridge", default="br0", help="The Linux bridge that servers are plugged into."),
     cfg.StrOpt(

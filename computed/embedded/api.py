@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -35,6 +35,8 @@ class Request:
     names: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    data: Iterable[bytes] = ()
+    """What is uploaded, for the one method that takes bytes."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,16 @@ class Api:
         self._scheduler = scheduler
         self._down_seconds = service_down_seconds
 
-    def handle(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
+    def handle(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, data: Iterable[bytes] = ()
+    ) -> Answer:
         """Do what is asked and answer; every failure is an answer, too."""
         context = user_context()
         try:
             handler, names = _route(method, path)
             if not isinstance(body, dict):
                 raise BadRequest("the body must be a JSON object")
-            return handler(self, Request(context, names, query, body))
+            return handler(self, Request(context, names, query, body, data))
         except errors.NovaException as error:
             kind = type(error).__name__.removesuffix("_Remote")
             return _failure(_http_status(error), kind, error.format_message())
@@ -156,9 +160,18 @@ class Api:
 
     def list_images(self, request: Request) -> Answer:
         """Every image."""
-        shown = ("id", "name", "disk_format", "size")
-        images = self._images.all_images()
-        return Answer(200, {"images": [{name: image[name] for name in shown} for image in images]})
+        return Answer(200, {"images": [_image_view(image) for image in self._images.all_images()]})
+
+    def add_image(self, request: Request) -> Answer:
+        """Keep what is uploaded as an image."""
+        disk_format = request.query.get("disk_format", "")
+        image = self._images.add(request.names["image"], disk_format, request.data)
+        return Answer(201, {"image": _image_view(image)})
+
+    def delete_image(self, request: Request) -> Answer:
+        """Remove an image; servers made of it stay."""
+        self._images.remove(request.names["image"])
+        return Answer(200, {})
 
     def _view(self, row: Fields) -> dict[str, Any]:
         with self._store.transaction() as records:
@@ -180,6 +193,10 @@ class Api:
             user_data=_text(body, "user_data"),
             config_drive=bool(body.get("config_drive", False)),
         )
+
+
+def _image_view(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: image[name] for name in ("id", "name", "disk_format", "size")}
 
 
 def _text(body: Mapping[str, Any], name: str) -> str | None:
@@ -212,6 +229,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/host", Api.show_host),
     ("GET", "/v1/flavors", Api.list_flavors),
     ("GET", "/v1/images", Api.list_images),
+    ("PUT", "/v1/images/(?P<image>[^/]+)", Api.add_image),
+    ("DELETE", "/v1/images/(?P<image>[^/]+)", Api.delete_image),
     ("GET", "/v1/servers", Api.list_servers),
     ("POST", "/v1/servers", Api.create_server),
     ("GET", "/v1/servers/(?P<server>[^/]+)", Api.show_server),

@@ -9,17 +9,19 @@ import socket
 import socketserver
 import stat
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from computed import errors
-from computed.embedded.api import Answer, Api
+from computed.embedded.api import Answer, Api, BadRequest
 
 LOG = logging.getLogger(__name__)
 
 _MOST_BODY_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _PATIENCE_SECONDS = 30
 _SHUTDOWN_POLL_SECONDS = 0.05
 
@@ -100,13 +102,34 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer("DELETE")
 
+    def do_PUT(self) -> None:
+        """The bytes of an image, of any length that is told beforehand."""
+        url = urlsplit(self.path)
+        length = self.headers.get("Content-Length") or ""
+        # What was not read of a refused upload is no next request.
+        self.close_connection = True
+        if not length.isdecimal():
+            self._send(Answer(411, _error(411, "how many bytes follow must be said")))
+            return
+        data = self._chunks(int(length))
+        self._send(self.server.api.handle("PUT", url.path, dict(parse_qsl(url.query)), {}, data))
+
+    def _chunks(self, length: int) -> Iterator[bytes]:
+        """What is sent, in pieces; raises BadRequest when it ends early, so that nobody keeps a part."""
+        while length:
+            chunk = self.rfile.read(min(length, _CHUNK_BYTES))
+            if not chunk:
+                raise BadRequest("the upload was cut off")
+            length -= len(chunk)
+            yield chunk
+
     def _answer(self, method: str) -> None:
         url = urlsplit(self.path)
         try:
             body = self._read_body()
         except ValueError as error:
             self.close_connection = True
-            self._send(Answer(400, {"error": {"code": 400, "type": "BadRequest", "message": str(error)}}))
+            self._send(Answer(400, _error(400, str(error))))
             return
         query = dict(parse_qsl(url.query))
         self._send(self.server.api.handle(method, url.path, query, body))
@@ -134,3 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Into the agent's log, in detail only."""
         LOG.debug(format, *args)
+
+
+def _error(code: int, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "type": "BadRequest", "message": message}}

@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 
@@ -79,13 +79,41 @@ class CloudClient:
         """Every image."""
         return list(self._ask("GET", "/v1/images")["images"])
 
+    def add_image(self, name: str, disk_format: str, file: BinaryIO, size_bytes: int) -> dict[str, Any]:
+        """Upload a file as an image; returns it."""
+        answer = self._ask(
+            "PUT",
+            f"/v1/images/{quote(name, safe='')}",
+            query={"disk_format": disk_format},
+            body=file,
+            headers={"Content-Length": str(size_bytes)},
+        )
+        return dict(answer["image"])
+
+    def delete_image(self, wanted: str) -> None:
+        """Remove an image."""
+        self._ask("DELETE", f"/v1/images/{quote(wanted, safe='')}")
+
     def _ask(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
+        """`body` goes as JSON, with `headers` as the bytes that it is."""
         connection = _Connection(self.path, self._timeout_seconds)
         target = f"{path}?{urlencode(query)}" if query else path
+        sent = body if headers or body is None else json.dumps(body)
         try:
-            connection.request(method, target, json.dumps(body) if body is not None else None)
+            try:
+                connection.request(method, target, sent, headers or {})
+            except (BrokenPipeError, ConnectionResetError):
+                # Whoever refuses an upload does not read all of it; the answer is there.
+                if not headers:
+                    raise
             response = connection.getresponse()
             answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -11,13 +11,14 @@ import oslo_messaging as messaging
 
 from computed import errors
 from computed.clients.placement import PlacementClient
+from computed.embedded import real_guests
 from computed.embedded.accelerators import EmbeddedAccelerators
 from computed.embedded.api import Api
 from computed.embedded.api_server import ApiServer
 from computed.embedded.bus import MemoryBus
 from computed.embedded.conductor.endpoint import ConductorEndpoint
 from computed.embedded.conductor.server import ConductorServer, PingEndpoint
-from computed.embedded.images import ImageDirectory
+from computed.embedded.images import ImageDirectory, Inspect
 from computed.embedded.launch import ComputeCalls, Launcher
 from computed.embedded.network import BridgeNetwork
 from computed.embedded.no_network import NoNetwork
@@ -45,6 +46,9 @@ def settle_defaults(conf: cfg.ConfigOpts) -> Places:
     places = places_of(conf)
     conf.set_default("state_path", str(places.state_dir))
     conf.set_default("compute_driver", "fake.FakeDriver")
+    conf.set_default("network", "none", group="alone")
+    if has_real_guests(conf):
+        real_guests.settle(conf)
     for chatty in ("alembic", "placement"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return places
@@ -52,7 +56,27 @@ def settle_defaults(conf: cfg.ConfigOpts) -> Places:
 
 def places_of(conf: cfg.ConfigOpts) -> Places:
     """Where section [alone] says that things are."""
-    return Places.of(conf.alone.state_dir, conf.alone.socket, conf.alone.images_dir)
+    is_shared = has_real_guests(conf) and real_guests.run_as_others(conf)
+    return Places.of(
+        conf.alone.state_dir, conf.alone.socket, conf.alone.images_dir, is_shared_with_guests=is_shared
+    )
+
+
+def has_real_guests(conf: cfg.ConfigOpts) -> bool:
+    """Whether a hypervisor runs the servers, and not our memory alone."""
+    return (conf.compute_driver or "").startswith("libvirt.")
+
+
+def inspector_for(conf: cfg.ConfigOpts) -> Inspect | None:
+    """Who looks at new images: where they are only names, nobody does."""
+    return real_guests.inspect if has_real_guests(conf) else None
+
+
+def _network_of(conf: cfg.ConfigOpts, store: Store) -> BridgeNetwork | NoNetwork:
+    kind = conf.alone.network
+    if kind == "none":
+        return NoNetwork()
+    return BridgeNetwork(store, Subnet.of(conf) if kind == "bridge" else Subnet.of_user())
 
 
 def wants_memory_bus(conf: cfg.ConfigOpts) -> bool:
@@ -81,7 +105,8 @@ class OneHostCloud:
         executor: str = "threading",
         durable: bool = True,
     ) -> None:
-        subnet = Subnet.of(conf) if conf.alone.network == "bridge" else None
+        if conf.alone.network == "bridge":
+            Subnet.of(conf)  # refused before anything is made
         self._conf = conf
         places.make()
         self._lock = _lock(places)
@@ -89,8 +114,8 @@ class OneHostCloud:
         self.transport = transport or self.make_transport(conf)
         self.store = Store(places.store)
         app = start_placement(f"sqlite:///{places.placement}", durable=durable)
-        self.images = ImageDirectory(places.images_dir)
-        self.network = BridgeNetwork(self.store, subnet) if subnet else NoNetwork()
+        self.images = ImageDirectory(places.images_dir, inspector_for(conf))
+        self.network = _network_of(conf, self.store)
         self.volumes = EmbeddedVolumes(self.store)
         self.shares = EmbeddedShares()
         self.accelerators = EmbeddedAccelerators()

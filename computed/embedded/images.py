@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,11 @@ from computed import errors
 from computed.embedded.made_images import MadeImages
 
 _NAMESPACE = uuid.UUID("b0ef5a34-6b3f-4d8f-9a7e-0c1d9b8d6c11")
-_FORMATS = {".qcow2": "qcow2", ".raw": "raw"}
+FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso")
+_FORMATS = {f".{name}": name for name in FORMATS}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+Inspect = Callable[[Path, str, str], object]
+"""Looks at a file that is to be an image of that id and format, and raises when it is none."""
 _CHUNK_BYTES = 1 << 20
 _BOUNDED = ("min_disk", "min_ram")
 
@@ -21,14 +27,16 @@ _BOUNDED = ("min_disk", "min_ram")
 class ImageDirectory:
     """Implements clients.images.ImageService with the files of a directory.
 
-    `NAME.qcow2` and `NAME.raw` are images called NAME, everything else is none. `NAME.json`, when there is
-    one, is an object with any of `min_disk` (GiB), `min_ram` (MiB) and `properties`. An image's id follows
-    from its file name, so it stays the same as long as the file is called the same. What the cloud
-    makes itself, such as snapshots, is in `made`, kept in a directory below.
+    `NAME.qcow2`, `NAME.raw` and so on (FORMATS) are images called NAME, everything else is none.
+    `NAME.json`, when there is one, is an object with any of `min_disk` (GiB), `min_ram` (MiB) and
+    `properties`. An image's id follows from name, size and time of its file: it stays as long as the file
+    does, and a file that is replaced is another image, for its old contents may be in a cache. What the
+    cloud makes itself, such as snapshots, is in `made`, kept in a directory below.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, inspect: Inspect | None = None) -> None:
         self._directory = directory
+        self._inspect = inspect
         self.made = MadeImages(directory / "made")
 
     def all_images(self) -> list[dict[str, Any]]:
@@ -41,6 +49,41 @@ class ImageDirectory:
             if wanted in (image["id"], image["name"]):
                 return image
         return self._describe(self._find(wanted))
+
+    def add(self, name: str, disk_format: str, data: Iterable[bytes]) -> dict[str, Any]:
+        """Keep `data` as the operator's image of that name; returns its metadata.
+
+        Raises ImageUnacceptable for a name or format that cannot be, a name that is taken, bytes that are
+        no such image.
+        """
+        if not _NAME.fullmatch(name) or disk_format not in FORMATS:
+            wrong = f"format {disk_format}" if _NAME.fullmatch(name) else "this name"
+            raise errors.ImageUnacceptable(image_id=name, reason=f"{wrong} cannot be")
+        if any(path.stem == name for path in self._files()):
+            raise errors.ImageUnacceptable(image_id=name, reason="there is one of this name already")
+        target = self._directory / f"{name}.{disk_format}"
+        part = target.with_name(f".{target.name}.part")
+        try:
+            with part.open("wb") as file:
+                for chunk in data:
+                    file.write(chunk)
+                os.fsync(file.fileno())
+            if self._inspect is not None:
+                self._inspect(part, name, disk_format)
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return self._describe(target)
+
+    def remove(self, wanted: str) -> None:
+        """Remove an image of whomever; servers made of it stay. Raises ImageNotFound."""
+        image = self.find(wanted)
+        if self._is_made(image["id"]):
+            self.made.delete(image["id"])
+            return
+        path = self._find(image["id"])
+        path.unlink(missing_ok=True)
+        path.with_suffix(".json").unlink(missing_ok=True)
 
     def show(self, context: Any, image_id: str) -> dict[str, Any]:
         """Metadata of one image, as the `image` argument of build_and_run_instance has it.
@@ -102,7 +145,7 @@ class ImageDirectory:
         files = self._files()
         for matches in (image_id_of, lambda path: path.name, lambda path: path.stem):
             for path in files:
-                if matches(path) == wanted:
+                if _asked(matches, path) == wanted:
                     return path
         raise errors.ImageNotFound(image_id=wanted)
 
@@ -111,8 +154,8 @@ class ImageDirectory:
             stat = path.stat()
         except FileNotFoundError as exc:
             raise errors.ImageNotFound(image_id=path.name) from exc
-        changed = datetime.fromtimestamp(stat.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")
         image_id = image_id_of(path)
+        changed = datetime.fromtimestamp(stat.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")
         return {
             "id": image_id,
             "name": path.stem,
@@ -132,8 +175,16 @@ class ImageDirectory:
 
 
 def image_id_of(path: Path) -> str:
-    """The id of the image in a file."""
-    return str(uuid.uuid5(_NAMESPACE, path.name))
+    """The id of the image in a file; raises FileNotFoundError."""
+    stat = path.stat()
+    return str(uuid.uuid5(_NAMESPACE, f"{path.name} {stat.st_size} {stat.st_mtime_ns}"))
+
+
+def _asked(what: Callable[[Path], str], path: Path) -> str | None:
+    try:
+        return what(path)
+    except FileNotFoundError:
+        return None
 
 
 def _sidecar(path: Path, image_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The network of the one-host cloud: one Linux bridge with addresses of our own giving."""
+"""The network of the one-host cloud: a Linux bridge with addresses of our own giving, or QEMU's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from computed.objects.network_model import NetworkInfo
 
 
 class BridgeNetwork(Answering):
-    """Implements clients.network.NetworkService on one Linux bridge.
+    """Implements clients.network.NetworkService on one Linux bridge, or on what QEMU plays for each guest.
 
     Ports are records of the store, so that addresses stay given after a restart; hosts that share the
     store share the network. `requests` counts what was asked of this network, for those who compare it
@@ -225,7 +225,10 @@ class BridgeNetwork(Answering):
             raise errors.FixedIpNotFoundForAddress(address=str(request.address))
         return str(request.address)
 
-    def _free_address(self, records: Records, wanted: str | None) -> str:
+    def _free_address(self, records: Records, wanted: str | None) -> str | None:
+        """The address that a port is given; None where all have the same one."""
+        if self._subnet.only_address is not None:
+            return None
         taken = {address: port for port in records.find("Port") for address in ports.addresses(port)}
         if wanted in taken:
             raise errors.FixedIpAlreadyInUse(address=wanted, instance_uuid=taken[wanted]["instance_uuid"])

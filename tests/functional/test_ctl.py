@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +107,64 @@ def test_name_of_two_servers_is_no_name(shell: Shell) -> None:
     assert "use the id" in shell.err
 
 
+def test_image_is_added_from_a_file_and_from_a_url_booted_and_removed(shell: Shell, tmp_path: Path) -> None:
+    source = tmp_path / "some.qcow2"
+    source.write_bytes(b"bytes of an image" * 100_000)
+    added = shell.json("image", "add", "mine", str(source))
+    assert (added["name"], added["disk_format"], added["size"]) == ("mine", "qcow2", 1_700_000)
+    digest = hashlib.sha512(source.read_bytes()).hexdigest()
+    with _served(tmp_path) as url:
+        shell("image", "add", "theirs", f"{url}/some.qcow2", "--disk-format", "raw", "--sha512", digest)
+    assert shell.json("server", "create", "web", "--image", "mine", "--wait")["status"] == "ACTIVE"
+    assert {image["name"] for image in shell.json("image", "list")} == {"guest", "mine", "theirs"}
+    shell("image", "delete", "mine", "theirs")
+    assert {image["name"] for image in shell.json("image", "list")} == {"guest"}
+    assert shell.json("server", "show", "web")["status"] == "ACTIVE"
+
+
+@contextmanager
+def _served(directory: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("x", "/nonexistent.raw"), "No such file"),
+        (("x", "/dev/null"), "give --disk-format"),
+        (("x", "/dev/null", "--disk-format", "raw", "--sha512", "00"), "not what was said"),
+        (("guest", "/dev/null", "--disk-format", "raw"), "one of this name already"),
+        (("../x", "/dev/null", "--disk-format", "raw"), "this name cannot be"),
+        ((".x", "/dev/null", "--disk-format", "raw"), "this name cannot be"),
+    ],
+)
+def test_image_that_cannot_be_added_is_said_and_leaves_nothing(
+    cloud: Cloud, shell: Shell, words: tuple[str, ...], message: str
+) -> None:
+    assert shell("image", "add", *words, status=ctl.FAILED) == ""
+    assert message in shell.err and shell.err.count("\n") == 1
+    assert [path.name for path in (cloud.directory / "images").iterdir()] == ["guest.raw"]
+
+
+def test_upload_that_breaks_off_leaves_nothing(cloud: Cloud) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(cloud.socket))
+        client.sendall(b"PUT /v1/images/half?disk_format=raw HTTP/1.1\r\nContent-Length: 999\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(5)
+        assert b"cut off" in client.recv(4096) + client.recv(4096)
+    assert [path.name for path in (cloud.directory / "images").iterdir()] == ["guest.raw"]
+
+
 def test_state_that_forbids_a_verb_is_said(shell: Shell) -> None:
     shell("server", "create", "web", "--image", "guest", "--wait")
     shell("server", "start", "web", status=ctl.FAILED)
@@ -153,6 +217,8 @@ def test_socket_is_found_by_environment_and_file(
     ("method", "path", "body", "code"),
     [
         ("GET", "/nothing", None, 404),
+        ("PUT", "/v1/images/x", None, 411),
+        ("DELETE", "/v1/images/x", None, 404),
         ("DELETE", "/v1/host", None, 400),
         ("POST", "/v1/servers", [], 400),
         ("POST", "/v1/servers", {"name": 5}, 400),

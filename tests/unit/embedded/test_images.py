@@ -116,3 +116,26 @@ def test_the_operators_images_are_not_written(images: ImageDirectory) -> None:
             write(images.find("disk")["id"])
         with pytest.raises(errors.ImageNotFound):
             write("aaaaaaaa-0000-4000-8000-000000000001")
+
+
+def test_file_that_is_replaced_is_another_image(images: ImageDirectory, tmp_path: Path) -> None:
+    before = images.find("disk")["id"]
+    assert images.find("disk")["id"] == before
+    (tmp_path / "disk.raw").write_bytes(b"other contents")
+    assert images.find("disk")["id"] != before
+    with pytest.raises(errors.ImageNotFound):
+        images.find(before)
+
+
+def test_what_the_inspection_refuses_is_not_kept(tmp_path: Path) -> None:
+    seen = []
+
+    def refuse(path: Path, image_id: str, disk_format: str) -> object:
+        seen.append((path.read_bytes(), image_id, disk_format))
+        raise errors.ImageUnacceptable(image_id=image_id, reason="no such thing")
+
+    images = ImageDirectory(tmp_path, refuse)
+    with pytest.raises(errors.ImageUnacceptable, match="no such thing"):
+        images.add("bad", "qcow2", [b"ab", b"c"])
+    assert seen == [(b"abc", "bad", "qcow2")]
+    assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,8 @@ from computed import errors, objects
 from computed.embedded.network import BridgeNetwork
 from computed.embedded.store import Store
 from computed.embedded.subnet import Subnet
+from computed.objects.network_model import NetworkInfo
+from computed.virt.libvirt.config_drive.network_data import describe
 
 HERE, THERE = "here", "there"
 
@@ -110,3 +112,17 @@ def test_requests_are_counted_and_fail_as_told(network: BridgeNetwork) -> None:
             network.network_info(None, instance())
     network.network_info(None, instance())
     assert (network.requests, network.by_method["network_info"]) == (4, 4)
+
+
+def test_on_qemus_own_network_each_guest_has_the_one_address_by_dhcp() -> None:
+    network = BridgeNetwork(Store(), Subnet.of_user())
+    first, second = (
+        network.allocate(None, instance(uuid), host=HERE, requested=None, security_groups=())[0]
+        for uuid in ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
+    )
+    assert {first["type"], second["type"]} == {"user"} and first["address"] != second["address"]
+    assert [ip["address"] for ip in (*first.fixed_ips(), *second.fixed_ips())] == ["10.0.2.15"] * 2
+    told = describe(NetworkInfo([first]))
+    assert told is not None and [part["type"] for part in told["networks"]] == ["ipv4_dhcp"]
+    with pytest.raises(errors.FixedIpNotFoundForAddress):
+        allocate(network, wanting(network_id="auto", address="10.0.2.16"))
