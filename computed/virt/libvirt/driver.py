@@ -10,6 +10,7 @@ from computed.virt import capabilities
 from computed.virt.collaborators import NOBODY, Collaborators
 from computed.virt.libvirt import engine
 from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.libvirt.interfaces import LibvirtInterfaces
 from computed.virt.libvirt.unbuilt import UnbuiltGuests, UnbuiltHost
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class LibvirtDriver(UnbuiltGuests, UnbuiltHost, LibvirtPart):
+class LibvirtDriver(LibvirtInterfaces, UnbuiltGuests, UnbuiltHost, LibvirtPart):
     """One mixin for each port. Whoever builds one derives it from its port and from LibvirtPart, and puts it
     into the bases, before the others."""
 
