@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_utils import strutils
 
 from computed import errors
+from computed.clients.rest import RestClient, noun_of
 from computed.clients.volumes import Attachment, NewVolume, Volume, VolumeSnapshot
 
 if TYPE_CHECKING:
@@ -65,22 +66,16 @@ def _snapshot(snapshot_id: str, what: str) -> _About:
     )
 
 
-class CinderVolumes:
+class CinderVolumes(RestClient):
     """Implements clients.volumes.VolumeService with cinder.
 
-    `adapters` makes a keystoneauth1 Adapter for a context; `count` is told "METHOD noun" of each request.
+    `count` is told "METHOD noun" of each request.
     """
 
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        *,
-        adapters: Callable[[Any], Any] | None = None,
-        count: Callable[[str], None] | None = None,
-    ) -> None:
-        self._conf = conf
-        self._adapters = adapters or self._adapter
-        self._count = count
+    SECTION = "cinder"
+
+    def __init__(self, conf: cfg.ConfigOpts, **more: Any) -> None:
+        super().__init__(conf, **more)
         self._volume_versions: tuple[str, ...] = _VOLUME_VERSIONS
 
     # Volumes and snapshots
@@ -291,22 +286,17 @@ class CinderVolumes:
     ) -> Any:
         from keystoneauth1 import exceptions as ksa
 
-        if self._count is not None:
-            self._count(f"{method} {path.partition('/')[0].partition('?')[0]}")
         headers = {"OpenStack-API-Version": f"volume {version}"}
+        counted_as = f"{method} {noun_of(path)}"
         try:
-            adapter = self._adapters(context)
-            return adapter.request(f"/{path}", method, json=body, headers=headers, raise_exc=False)
+            return self._request(
+                context, method, f"/{path}", counted_as=counted_as, json=body, headers=headers
+            )
         except ksa.Unauthorized as exc:
             raise errors.Unauthorized(f"Cinder does not know who asks to {about.what}.") from exc
         except ksa.ClientException as exc:
             reason = f"to {about.what}: {type(exc).__name__}"
             raise errors.CinderConnectionFailed(reason=reason) from exc
-
-    def _adapter(self, context: Any) -> Any:
-        from computed.clients.keystone import adapter_for
-
-        return adapter_for(self._conf, "cinder", context=context)
 
 
 def _connector(connector: Mapping[str, Any], mountpoint: str | None) -> Json:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from computed import errors
 from computed.clients.accelerators import AcceleratorRequest
-
-if TYPE_CHECKING:
-    from oslo_config import cfg
+from computed.clients.rest import RestClient
 
 _REQUESTS: Final = "/accelerator_requests"
 
 
-class CyborgAccelerators:
+class CyborgAccelerators(RestClient):
     """Implements clients.accelerators.AcceleratorService with cyborg.
 
-    `adapters` makes a keystoneauth1 Adapter for a context; `count` is told "METHOD" of each request.
+    `count` is told "METHOD" of each request.
     """
 
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        *,
-        adapters: Callable[[Any], Any] | None = None,
-        count: Callable[[str], None] | None = None,
-    ) -> None:
-        self._conf = conf
-        self._adapters = adapters or self._adapter
-        self._count = count
+    SECTION = "cyborg"
 
     def requests_of(self, context: Any, instance_uuid: str) -> list[AcceleratorRequest]:
         """Every accelerator request of an instance."""
@@ -51,22 +40,14 @@ class CyborgAccelerators:
     def _ask(self, context: Any, method: str, operation: str, params: Mapping[str, str]) -> Any:
         from keystoneauth1 import exceptions as ksa
 
-        if self._count is not None:
-            self._count(method)
         try:
-            adapter = self._adapters(context)
-            response = adapter.request(_REQUESTS, method, params=dict(params), raise_exc=False)
+            response = self._request(context, method, _REQUESTS, counted_as=method, params=dict(params))
         except ksa.ClientException as exc:
             raise _failed(operation, f"cyborg cannot be asked ({type(exc).__name__})") from exc
         status = int(response.status_code)
         if status >= 400 and not (method == "DELETE" and status == 404):
             raise _failed(operation, f"cyborg answered HTTP {status}")
         return response
-
-    def _adapter(self, context: Any) -> Any:
-        from computed.clients.keystone import adapter_for
-
-        return adapter_for(self._conf, "cyborg", context=context)
 
 
 def _failed(operation: str, message: str) -> errors.AcceleratorRequestOpFailed:

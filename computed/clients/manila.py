@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from computed import errors
+from computed.clients.rest import RestClient, noun_of
 from computed.clients.shares import ShareAccess
-
-if TYPE_CHECKING:
-    from oslo_config import cfg
 
 LOG = logging.getLogger(__name__)
 
@@ -24,22 +21,14 @@ _HEADERS: Final = {
 }
 
 
-class ManilaShares:
+class ManilaShares(RestClient):
     """Implements clients.shares.ShareService with manila.
 
-    `adapters` makes a keystoneauth1 Adapter for a context; `count` is told "METHOD noun" of each request.
+    `count` is told "METHOD noun" of each request.
     """
 
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        *,
-        adapters: Callable[[Any], Any] | None = None,
-        count: Callable[[str], None] | None = None,
-    ) -> None:
-        self._conf = conf
-        self._adapters = adapters or self._adapter
-        self._count = count
+    SECTION = "manila"
+    ASKS_AS_ADMIN = True
 
     @property
     def is_configured(self) -> bool:
@@ -90,11 +79,11 @@ class ManilaShares:
         """The decoded answer; `refused` is raised when manila says that the request cannot be."""
         from keystoneauth1 import exceptions as ksa
 
-        if self._count is not None:
-            self._count(f"{method} {path.partition('/')[0].partition('?')[0]}")
+        counted_as = f"{method} {noun_of(path)}"
         try:
-            adapter = self._adapters(context)
-            response = adapter.request(f"/{path}", method, json=body, headers=_HEADERS, raise_exc=False)
+            response = self._request(
+                context, method, f"/{path}", counted_as=counted_as, json=body, headers=_HEADERS
+            )
         except ksa.Unauthorized as exc:
             raise errors.Unauthorized("Manila does not know the user of section [manila].") from exc
         except ksa.ClientException as exc:
@@ -108,11 +97,6 @@ class ManilaShares:
         except ValueError as exc:
             raise errors.ManilaConnectionFailed(reason="its answer is not JSON") from exc
         return decoded
-
-    def _adapter(self, context: Any) -> Any:
-        from computed.clients.keystone import adapter_for
-
-        return adapter_for(self._conf, "manila", context=context, admin=True)
 
 
 def _error(status: int, share_id: str, refused: Exception) -> Exception:

@@ -5,77 +5,22 @@ of libraries are registered by their libraries; those of keystoneauth, which is 
 ``computed.conf.identity.register`` when a client needs them.
 """
 
+from importlib import import_module
 from types import ModuleType
 
 from oslo_config import cfg
 
-from computed.conf import (
-    alone,
-    api,
-    cinder,
-    compute,
-    conductor,
-    consoleauth,
-    default,
-    devices,
-    ephemeral_storage_encryption,
-    fake,
-    filter_scheduler,
-    glance,
-    guestfs,
-    image_cache,
-    key_manager,
-    libvirt,
-    manila,
-    metrics,
-    mks,
-    neutron,
-    neutron_tunnel,
-    notifications,
-    pci,
-    scheduler,
-    serial_console,
-    service_user,
-    spice,
-    upgrade_levels,
-    vnc,
-    workarounds,
-)
-
 CONF = cfg.CONF
 
-SECTIONS: tuple[ModuleType, ...] = (
-    default,
-    alone,
-    api,
-    cinder,
-    compute,
-    conductor,
-    consoleauth,
-    devices,
-    ephemeral_storage_encryption,
-    fake,
-    filter_scheduler,
-    glance,
-    guestfs,
-    image_cache,
-    key_manager,
-    libvirt,
-    manila,
-    metrics,
-    mks,
-    neutron,
-    neutron_tunnel,
-    notifications,
-    pci,
-    scheduler,
-    serial_console,
-    service_user,
-    spice,
-    upgrade_levels,
-    vnc,
-    workarounds,
-)
+_NAMES = """
+    default alone api cinder compute conductor consoleauth devices ephemeral_storage_encryption fake
+    filter_scheduler glance guestfs image_cache key_manager libvirt manila metrics mks neutron
+    neutron_tunnel notifications pci scheduler serial_console service_user spice upgrade_levels vnc
+    workarounds
+"""
+
+SECTIONS: tuple[ModuleType, ...] = tuple(import_module(f"{__name__}.{name}") for name in _NAMES.split())
+"""The modules of this package that have options, one per section."""
 
 
 def register_all(conf: cfg.ConfigOpts) -> None:

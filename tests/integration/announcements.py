@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.integration.plane import broker
+from tests.integration.listening import Listener
 from tests.integration.plane.ini import Ini
 from tests.integration.plane.settings import Settings
 
@@ -35,54 +33,22 @@ class Announcement:
         return server_id in (data.get("uuid"), data.get("instance_id"), data.get("instance_uuid"))
 
 
-class Bus:
-    """A context manager; ``heard`` grows, in the order of the broker, while it is open."""
+class Bus(Listener[Announcement]):
+    """``heard`` are the announcements."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.heard: list[Announcement] = []
-        self._stop, self._ready = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        super().__init__(settings, [("nova", f"{topic}.#") for topic in _TOPICS])
 
-    def __enter__(self) -> Bus:
-        self._thread.start()
-        assert self._ready.wait(30), "the queue of notifications was not made"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-
-    def take(self, server_id: str, quiet_seconds: float = 1.5, seconds: float = 15) -> list[Announcement]:
+    def take(self, server_id: str) -> list[Announcement]:
         """Wait until nothing new comes, then return and forget what was said about a server."""
-        end, seen, since = time.monotonic() + seconds, -1, time.monotonic()
-        while time.monotonic() < end and time.monotonic() - since < quiet_seconds:
-            if len(self.heard) != seen:
-                seen, since = len(self.heard), time.monotonic()
-            time.sleep(0.1)
+        self.settle(quiet_seconds=1.5)
         taken, self.heard = self.heard, []
         return [announcement for announcement in taken if announcement.is_about(server_id)]
 
-    def _listen(self) -> None:
-        with broker.connect(self._settings) as connection:
-            channel = connection.channel()
-            queue = channel.queue_declare(exclusive=True, auto_delete=True).queue
-            for topic in _TOPICS:
-                channel.queue_bind(queue, "nova", f"{topic}.#")
-            channel.basic_consume(queue, no_ack=True, callback=self._on_message)
-            self._ready.set()
-            while not self._stop.is_set():
-                try:
-                    connection.drain_events(timeout=0.2)
-                except TimeoutError:
-                    pass
-
-    def _on_message(self, message: Any) -> None:
+    def _understand(self, message: Any) -> list[Announcement]:
         outer = json.loads(message.body)
         said = json.loads(outer["oslo.message"]) if "oslo.message" in outer else outer
-        self.heard.append(
-            Announcement(said["event_type"], said["publisher_id"], said["priority"], said["payload"])
-        )
+        return [Announcement(said["event_type"], said["publisher_id"], said["priority"], said["payload"])]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,3 +26,17 @@ def keeper(make_cloud: Callable[..., Cloud]) -> Owner:
 def mover(pair: Cloud) -> Owner:
     """The owner on a cloud of two hosts."""
     return Owner(pair)
+
+
+@pytest.fixture
+def extracting_first(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver of the owner's host copies a disk before it uploads it."""
+    driver = owner.cloud.host.driver
+    plain = driver.snapshot
+
+    def extract_first(context: Any, instance: Any, target: Any) -> None:
+        target.extracting()
+        plain(context, instance, target)
+
+    monkeypatch.setattr(type(driver), "snapshots_upload_at_once", False)
+    monkeypatch.setattr(driver, "snapshot", extract_first)

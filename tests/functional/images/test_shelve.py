@@ -135,18 +135,8 @@ def test_a_paused_guest_is_not_asked_to_shut_down(owner: Owner, monkeypatch: pyt
     assert asked == [0, 0]
 
 
-def test_a_driver_that_extracts_first_walks_every_state(
-    owner: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver = owner.cloud.host.driver
-    plain = driver.snapshot
-
-    def extract_first(context: Any, instance: Any, target: Any) -> None:
-        target.extracting()
-        plain(context, instance, target)
-
-    monkeypatch.setattr(type(driver), "snapshots_upload_at_once", False)
-    monkeypatch.setattr(driver, "snapshot", extract_first)
+@pytest.mark.usefixtures("extracting_first")
+def test_a_driver_that_extracts_first_walks_every_state(owner: Owner) -> None:
     uuid = owner.server()
     seen = seen_states(owner, uuid)
     owner.shelve(uuid)
