@@ -19,21 +19,23 @@ def settle(conf: cfg.ConfigOpts) -> None:
     An ordinary user has the libvirt of the session, whose guests run as that user: no group to join, no
     directory to open to others. Without a metadata service each guest has a config drive.
     """
-    conf.set_default("network", "user", group="alone")
     conf.set_default("force_config_drive", True)
     conf.set_default("virt_type", "kvm" if os.access(_KVM, os.R_OK | os.W_OK) else "qemu", group="libvirt")
-    if not is_root() and _has_session(conf):
+    if _is_machine(conf):
+        # A container has no network of its own that would need no bridge.
+        conf.set_default("network", "user", group="alone")
+    if not is_root() and _is_machine(conf):
         conf.set_default("connection_uri", _SESSION, group="libvirt")
 
 
 def run_as_others(conf: cfg.ConfigOpts) -> bool:
     """Whether guests run as another user than the agent, who must get at their disks."""
-    uri = conf.libvirt.connection_uri or (_SESSION if _has_session(conf) else "")
+    uri = conf.libvirt.connection_uri or (_SESSION if _is_machine(conf) else "")
     return is_root() or "session" not in uri
 
 
-def _has_session(conf: cfg.ConfigOpts) -> bool:
-    """Whether libvirt can do it as an ordinary user."""
+def _is_machine(conf: cfg.ConfigOpts) -> bool:
+    """Whether QEMU runs the guests, which it does for ordinary users, too."""
     return conf.libvirt.virt_type in ("kvm", "qemu")
 
 

@@ -217,7 +217,7 @@ def test_socket_is_found_by_environment_and_file(
     ("method", "path", "body", "code"),
     [
         ("GET", "/nothing", None, 404),
-        ("PUT", "/v1/images/x", None, 411),
+        ("PUT", "/v1/images/x", None, 400),
         ("DELETE", "/v1/images/x", None, 404),
         ("DELETE", "/v1/host", None, 400),
         ("POST", "/v1/servers", [], 400),

@@ -181,6 +181,14 @@ def _design_hw_veb(vif: Any, wishes: InterfaceWishes, names: PciNames) -> Interf
     return made
 
 
+def _design_user(vif: Any, wishes: InterfaceWishes, names: PciNames) -> Interface:
+    made = _frontend(vif, wishes)
+    made.type = "user"
+    # Nothing of the host's kernel is behind it that could be chosen, queued or shaped.
+    made.driver_name = made.queues = made.rx_queue_size = None
+    return made
+
+
 def _design_802_1qbh(vif: Any, wishes: InterfaceWishes, names: PciNames) -> Interface:
     if vif["vnic_type"] == "direct":
         made = _function(vif, wishes)
@@ -236,4 +244,5 @@ _DESIGNS: Final[dict[str, Callable[[Any, InterfaceWishes, PciNames], Interface]]
     vif_types.AGILIO_OVS: _design_agilio_ovs,
     vif_types.IVS: _design_ivs,
     vif_types.VROUTER: _design_vrouter,
+    vif_types.USER: _design_user,
 }

@@ -175,6 +175,7 @@ _PLUGS: Final[dict[str, Step]] = {
     vif_types.HW_VEB: _plug_hw_veb,
     vif_types.MACVTAP: _plug_macvtap,
     vif_types.HOSTDEV: _nothing,
+    vif_types.USER: _nothing,
     vif_types.PROFILE_802_1QBH: _nothing,
 }
 # A bridge outlives its ports: whoever else has one in it is not asked.

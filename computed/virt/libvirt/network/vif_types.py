@@ -21,6 +21,8 @@ PROFILE_802_1QBH: Final = "802.1qbh"
 AGILIO_OVS: Final = "agilio_ovs"
 IVS: Final = "ivs"
 VROUTER: Final = "vrouter"
+USER: Final = "user"
+"""No kind of neutron's: QEMU plays a network for the guest by itself, in the one-host cloud."""
 
 UNBOUND: Final = frozenset({"binding_failed", "unbound"})
 """No kinds at all: the network service could not, or did not, bind the port to this host."""

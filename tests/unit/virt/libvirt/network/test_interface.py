@@ -129,6 +129,7 @@ ROWS = {
         },
         xml('type="direct"', '<source dev="eth1.7" mode="vepa"/>MODEL'),
     ),
+    "the hypervisor's own network": ({"type": "user"}, xml('type="user"', "MODEL")),
     "without a name of its own": (
         {"devname": None},
         xml('type="ethernet"', f'<target dev="nic00000072-00"/>MODEL{MTU}'),
