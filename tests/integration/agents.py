@@ -14,6 +14,8 @@ from tests.integration.plane.plane import Plane
 from tests.integration.plane.processes import Daemon
 
 COMPUTED, STOCK = "computed", "stock"
+#: for a host with a layer 2 agent of its own: the fake one says nothing for it
+REAL_NETWORK = -1.0
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Agent:
         s = self._plane.settings
         for directory in (self.instances, self.state / "lock"):
             directory.mkdir(parents=True, exist_ok=True)
-        with s.l2_hosts.open("a") as hosts:
-            hosts.write(f"{self.host} {'' if plug_seconds is None else plug_seconds}\n")
+        if plug_seconds != REAL_NETWORK:
+            with s.l2_hosts.open("a") as hosts:
+                hosts.write(f"{self.host} {'' if plug_seconds is None else plug_seconds}\n")
         own: ini.Ini = {
             "DEFAULT": {
                 "host": self.host,

@@ -72,6 +72,8 @@ def nova_common(s: Settings) -> Ini:
                 "transport_url": s.transport_url,
                 "my_ip": ADDRESS,
                 "state_path": s.root / "nova",
+                # libvirt knows one guest of a name, whatever control plane it is from.
+                "instance_name_template": f"{s.guest_prefix}%08x",
                 "rpc_response_timeout": s.rpc_response_timeout_seconds,
                 "report_interval": 5,
                 "service_down_time": 30,
@@ -174,6 +176,7 @@ def _neutron(s: Settings) -> Ini:
                 "rpc_state_report_workers": 0,
             },
             "agent": {"root_helper": ""},
+            **_privileged(s),
             "oslo_concurrency": {"lock_path": state / "lock"},
             "nova": {**session(s, "nova"), "endpoint_type": "public"},
             "placement": {**session(s, "placement"), "endpoint_type": "public"},
@@ -185,10 +188,18 @@ def _neutron(s: Settings) -> Ini:
     )
 
 
+def _privileged(s: Settings) -> Ini:
+    """Neutron's agents are root already: no sudo."""
+    helper = f"{s.bin('privsep-helper')} --config-file {s.etc}/neutron/neutron.conf"
+    contexts = ("", "_ovs_vsctl", "_namespace", "_conntrack", "_link", "_dhcp_release")
+    return {f"privsep{context}": {"helper_command": helper} for context in contexts}
+
+
 def _ml2() -> Ini:
     return {
         "ml2": {
-            "type_drivers": "vxlan",
+            # local: between the ports of one host, without tunnels; what the real layer 2 agent has.
+            "type_drivers": "vxlan,local",
             "tenant_network_types": "vxlan",
             "mechanism_drivers": "openvswitch",
             "extension_drivers": "port_security",

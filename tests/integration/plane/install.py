@@ -26,6 +26,14 @@ PROGRAMS = {
     "/usr/sbin/rabbitmq-server": "rabbitmq-server",
     "/usr/bin/epmd": "erlang-base",
 }
+#: as in setup.cfg's extra `libvirt`; an older one builds against a newer libvirt
+BINDING = "libvirt-python>=9.0.0"
+#: what pip needs to build libvirt's Python binding
+BINDING_PROGRAMS = {
+    "/usr/include/libvirt/libvirt.h": "libvirt-dev",
+    "/usr/bin/pkg-config": "pkg-config",
+    "/usr/bin/gcc": "gcc",
+}
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -115,6 +123,15 @@ def ensure_venv(cache: Path, log: Path) -> None:
         timeout=600,
     )
     done.touch()
+
+
+def ensure_binding(python: str, log: Path) -> None:
+    """libvirt's Python binding, built against the libvirt of this machine, for the interpreter ``python``."""
+    if subprocess.run([python, "-c", "import libvirt"], capture_output=True, timeout=60).returncode == 0:
+        return
+    say("pip: libvirt-python into", python)
+    ensure_programs(log, BINDING_PROGRAMS)
+    run("pip install", [python, "-m", "pip", "install", "-q", "--no-input", BINDING], log, _proxies(), 600)
 
 
 def _proxies() -> dict[str, str]:

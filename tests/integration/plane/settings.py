@@ -80,6 +80,11 @@ class Settings:
         """The file that names the hosts the fake L2 agent speaks for; see l2agent.py."""
         return self.run / "l2_hosts"
 
+    @property
+    def guest_prefix(self) -> str:
+        """How the names of this plane's guests begin at the hypervisor."""
+        return f"plane{self.ports.nova}-"
+
     def bin(self, name: str) -> str:
         """A program of the control plane's own virtual environment."""
         return str(self.venv / "bin" / name)
