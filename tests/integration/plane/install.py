@@ -1,4 +1,7 @@
-"""Bring what is missing: Debian's MariaDB and RabbitMQ, and the control plane's virtual environment."""
+"""Bring what is missing: Debian's MariaDB and RabbitMQ, and the control plane's virtual environment.
+
+python -m tests.integration.plane.install     what this interpreter needs to speak to libvirt
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -33,6 +38,7 @@ BINDING_PROGRAMS = {
     "/usr/include/libvirt/libvirt.h": "libvirt-dev",
     "/usr/bin/pkg-config": "pkg-config",
     "/usr/bin/gcc": "gcc",
+    f"{sysconfig.get_paths()['include']}/Python.h": "python3-dev",
 }
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -137,3 +143,9 @@ def ensure_binding(python: str, log: Path) -> None:
 def _proxies() -> dict[str, str]:
     """What reaches the package registries; the daemons themselves get none of it."""
     return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+
+
+if __name__ == "__main__":
+    # Not an extra of the tox environment: it is compiled, and what that takes may have to be installed first.
+    with tempfile.TemporaryDirectory() as directory:
+        ensure_binding(sys.executable, Path(directory) / "install.log")

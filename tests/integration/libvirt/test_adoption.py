@@ -1,0 +1,142 @@
+"""Guests of stock nova-compute live on under `computed`, and guests of both live on under stock again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration import accounts
+from tests.integration.agents import COMPUTED, STOCK, Agent
+from tests.integration.cloud import Cloud
+from tests.integration.libvirt.site import LARGE, Guest, Site
+
+
+@pytest.fixture(scope="module")
+def stock(compute: Agent, agent_kind: str, cloud: Cloud) -> Iterator[Agent]:
+    """The hypervisor under stock nova-compute; afterwards it is again what is tested."""
+    _become(compute, STOCK, cloud)
+    yield compute
+    _become(compute, agent_kind, cloud)
+
+
+def _become(agent: Agent, kind: str, cloud: Cloud) -> None:
+    if agent.kind == kind:
+        return
+    if agent.kind == COMPUTED:
+        agent.stop(30)
+    else:
+        # Stock waits minutes for threads that never end; it makes no difference to the guests.
+        agent.kill()
+    agent.become(kind)
+    agent.start()
+    cloud.wait_heartbeat([agent])
+
+
+def test_there_and_back(stock: Agent, site: Site, cloud: Cloud) -> None:
+    guests = site.boot(3, "adopted")
+    for guest in guests:
+        guest.ready(boots=1)
+    traces = {guest.id: _traces(guest) for guest in guests}
+
+    _become(stock, COMPUTED, cloud)
+    cloud.wait_status(list(traces), "ACTIVE")
+    assert {guest.id: _traces(guest) for guest in guests} == traces
+    for verbs, guest in zip((_power, _disks, _shapes), guests, strict=True):
+        verbs(guest)
+    assert accounts.faults(cloud, [stock], list(traces)) == []
+    guests += site.boot(1, "native")
+    guests[-1].ready(boots=1)
+    traces = {guest.id: _traces(guest) for guest in guests}
+
+    _become(stock, STOCK, cloud)
+    cloud.wait_status(list(traces), "ACTIVE")
+    assert {guest.id: _traces(guest) for guest in guests} == traces
+    power, disks, shapes, native = guests
+    _reboot(power, boots=5)
+    _interface(disks)
+    _stop_and_start(shapes, boots=2)
+    _all_in_one(native)
+    assert accounts.faults(cloud, [stock], list(traces)) == []
+    cloud.delete(list(traces))
+    assert site.domains() == []
+    assert not [path for path in stock.instances.iterdir() if path.name in traces]
+
+
+def _traces(guest: Guest) -> tuple[int, str]:
+    """What shows that nobody touched the running guest."""
+    return guest.pid, guest.domain
+
+
+def _power(guest: Guest) -> None:
+    pid = guest.pid
+    guest.verbs.there_and_back("pause_server", "PAUSED", "unpause_server")
+    assert guest.pid == pid
+    guest.lives_on()
+    guest.verbs.there_and_back("suspend_server", "SUSPENDED", "resume_server")
+    guest.lives_on()
+    _reboot(guest, boots=2)
+    _stop_and_start(guest, boots=3)
+    guest.demo.reboot_server(guest.id, "HARD")
+    guest.verbs.active()
+    guest.ready(boots=4)
+
+
+def _disks(guest: Guest) -> None:
+    cloud = guest.site.cloud
+    cloud.demo.image.delete_image(guest.snapshot("of adopted"))
+    _interface(guest)
+    guest.demo.rescue_server(guest.id)
+    cloud.wait_status([guest.id], "RESCUE")
+    guest.said("ready")
+    guest.demo.unrescue_server(guest.id)
+    guest.verbs.active()
+    guest.ready(boots=2)
+
+
+def _shapes(guest: Guest) -> None:
+    host = guest.site.host.host
+    guest.verbs.resize(LARGE[0], host)
+    guest.verbs.revert(host)
+    guest.ready(boots=2)
+    guest.verbs.resize(LARGE[0], host)
+    guest.verbs.confirm()
+    guest.ready(boots=3)
+    guest.verbs.shelve()
+    guest.verbs.unshelve(host)
+    guest.ready(boots=4)
+    guest.verbs.rebuild(guest.site.agent_image)
+    guest.ready(boots=1)
+
+
+def _all_in_one(guest: Guest) -> None:
+    """A guest of ours under stock: what needs most of what we wrote down about it."""
+    cloud = guest.site.cloud
+    guest.verbs.there_and_back("suspend_server", "SUSPENDED", "resume_server")
+    guest.lives_on()
+    _interface(guest)
+    cloud.demo.image.delete_image(guest.snapshot("of native"))
+    _reboot(guest, boots=2)
+    guest.verbs.resize(LARGE[0], guest.site.host.host)
+    guest.verbs.confirm()
+    guest.ready(boots=3)
+
+
+def _reboot(guest: Guest, boots: int) -> None:
+    guest.demo.reboot_server(guest.id, "SOFT")
+    guest.verbs.active()
+    guest.ready(boots=boots)
+
+
+def _stop_and_start(guest: Guest, boots: int) -> None:
+    guest.demo.stop_server(guest.id)
+    guest.site.cloud.wait_status([guest.id], "SHUTOFF")
+    guest.demo.start_server(guest.id)
+    guest.verbs.active()
+    guest.ready(boots=boots)
+
+
+def _interface(guest: Guest) -> None:
+    with guest.second_interface() as interface:
+        assert guest.said("link", 2)[-1].values["mac"] == interface.mac_addr
+    guest.said("gone")
