@@ -38,7 +38,7 @@ def ensure_tap(name: str, mac: str, mtu: int, is_multiqueue: bool) -> None:
     the kernel."""
     _check_tap(name)
     if not (_DEVICES / name).exists():
-        _link("add", ifname=name, kind="tuntap", mode="tap", **({"multi_queue": 1} if is_multiqueue else {}))
+        _link("add", ifname=name, kind="tuntap", mode="tap", ifr={"multi_queue": bool(is_multiqueue)})
         _have_no_address(name)
     _link("set", index=_index(name), state="up", **_mtu(mtu), **_address(mac))
 
