@@ -315,9 +315,7 @@ def _wait_settled(client: CloudClient, server_id: str, seconds: float) -> dict[s
         if server["task_state"] is None and server["status"] not in _TRANSIENT:
             break
         if time.monotonic() > end:
-            raise Trouble(
-                f"{server['name']} is still {server['status']} after {seconds:g} s", STILL_WAITING
-            )
+            raise Trouble(f"{server['name']} is still {server['status']} after {seconds:g} s", STILL_WAITING)
         time.sleep(_PAUSE_SECONDS)
     if server["status"] == "ERROR":
         reason = server["fault"]["message"] if server["fault"] else "no reason is recorded"

@@ -176,9 +176,7 @@ def mount(
     return transport
 
 
-def placement_adapter(
-    app: WsgiApp, *, url: str = LOCAL_URL, on_request: RequestHook | None = None
-) -> Any:
+def placement_adapter(app: WsgiApp, *, url: str = LOCAL_URL, on_request: RequestHook | None = None) -> Any:
     """A keystoneauth1 Adapter on `app`, with the rights of an administrator: what PlacementClient wants."""
     from keystoneauth1 import session as keystone_session
     from keystoneauth1 import token_endpoint

@@ -91,8 +91,7 @@ class ImageVCPUTopologyRangeExceeded(Invalid):
 
 class ImageVCPULimitsRangeImpossible(Invalid):
     msg_fmt = (
-        "%(vcpus)s CPUs cannot be arranged within %(sockets)s:%(cores)s:%(threads)s "
-        "sockets:cores:threads."
+        "%(vcpus)s CPUs cannot be arranged within %(sockets)s:%(cores)s:%(threads)s sockets:cores:threads."
     )
 
 

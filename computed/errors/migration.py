@@ -40,8 +40,7 @@ class InvalidMigrationState(Invalid):
 
 class LiveMigrationNotSubmitted(NovaException):
     msg_fmt = (
-        "Live migration %(migration_uuid)s of instance %(instance_uuid)s never reached the head of the "
-        "queue."
+        "Live migration %(migration_uuid)s of instance %(instance_uuid)s never reached the head of the queue."
     )
 
 

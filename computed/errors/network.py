@@ -25,8 +25,7 @@ class NetworkMissingPhysicalNetwork(NovaException):
 
 class NetworksWithQoSPolicyNotSupported(Invalid):
     msg_fmt = (
-        "Instance %(instance_uuid)s cannot use network %(network_id)s: its QoS policy guarantees "
-        "resources."
+        "Instance %(instance_uuid)s cannot use network %(network_id)s: its QoS policy guarantees resources."
     )
 
 
@@ -68,8 +67,7 @@ class PortNotUsable(Invalid):
 
 class PortNotUsableDNS(Invalid):
     msg_fmt = (
-        "Port %(port_id)s bears the DNS name %(value)s while instance %(instance)s is called "
-        "%(hostname)s."
+        "Port %(port_id)s bears the DNS name %(value)s while instance %(instance)s is called %(hostname)s."
     )
 
 

@@ -73,9 +73,7 @@ class Unshelving:
     def run(self, nodename: str, limits: Any, request_spec: Any) -> None:
         """Unshelve; on failure take everything back."""
         try:
-            self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
-                self.context, self.instance.uuid
-            )
+            self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, self.instance.uuid)
         except Exception:
             self._fail(nodename)
             raise

@@ -172,9 +172,7 @@ def _set_numa_topology(instance: Any, topology: Any) -> None:
         instance.numa_topology = topology
 
 
-def take(
-    ledger: Ledger, node: NodeIdentity, request: ClaimRequest, fit_numa: NumaFit | None = None
-) -> Claim:
+def take(ledger: Ledger, node: NodeIdentity, request: ClaimRequest, fit_numa: NumaFit | None = None) -> Claim:
     """Claim a place for `request`; raises ComputeResourcesUnavailable, and then holds nothing."""
 
     def check(used: Usage, topologies: Sequence[Any]) -> Any:

@@ -53,9 +53,7 @@ class AllocationCalls(ProviderCalls):
         if response.status_code == 404:
             raise errors.ResourceProviderNotFound(name_or_uuid=provider_uuid)
         if response.status_code != 200:
-            raise errors.ResourceProviderAllocationRetrievalFailed(
-                rp_uuid=provider_uuid, error=response.text
-            )
+            raise errors.ResourceProviderAllocationRetrievalFailed(rp_uuid=provider_uuid, error=response.text)
         body = response.json()
         consumers = {uuid: held["resources"] for uuid, held in body["allocations"].items()}
         return ProviderAllocations(consumers, body["resource_provider_generation"])
@@ -193,9 +191,7 @@ class AllocationCalls(ProviderCalls):
 
 
 def _not_moved(source_uuid: str, target_uuid: str, reason: str) -> errors.AllocationMoveFailed:
-    return errors.AllocationMoveFailed(
-        source_consumer=source_uuid, target_consumer=target_uuid, error=reason
-    )
+    return errors.AllocationMoveFailed(source_consumer=source_uuid, target_consumer=target_uuid, error=reason)
 
 
 def _sum(had: Mapping[str, int], more: Mapping[str, int], sign: int) -> dict[str, int]:

@@ -54,9 +54,7 @@ class ProviderCalls(Transport):
             raise errors.ResourceProviderRetrievalFailed(uuid=uuid)
         return Provider.of(response.json())
 
-    def create_provider(
-        self, context: Any, uuid: str, name: str, parent_uuid: str | None = None
-    ) -> Provider:
+    def create_provider(self, context: Any, uuid: str, name: str, parent_uuid: str | None = None) -> Provider:
         """Create a provider, or return the one that somebody else created meanwhile with this uuid.
 
         Raises ResourceProviderCreationFailed, also when another provider has the name.

@@ -19,9 +19,7 @@ from computed.virt.libvirt.storage.qemu_img import Limits
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-_CACHE_MODES: Final = frozenset(
-    {"default", "none", "writethrough", "writeback", "directsync", "unsafe"}
-)
+_CACHE_MODES: Final = frozenset({"default", "none", "writethrough", "writeback", "directsync", "unsafe"})
 _FORMATS: Final = {"qcow2": "qcow2", "flat": "raw", "raw": "raw"}
 _URIS: Final = {"lxc": "lxc:///", "parallels": "parallels:///system"}
 

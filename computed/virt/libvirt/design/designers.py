@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from computed.virt.libvirt.design import (
+    board,
+    boot,
+    consoles,
+    container,
+    cpu,
+    disks,
+    encryption,
+    features,
+    identity,
+    memory,
+    numa,
+    screen,
+)
+from computed.virt.libvirt.design.draft import Draft
 from computed.virt.libvirt.design.request import GuestRequest
-from computed.virt.libvirt.xml.boot import Os
-from computed.virt.libvirt.xml.cpu import Features
-from computed.virt.libvirt.xml.devices.character import Serial
-from computed.virt.libvirt.xml.devices.disk import Disk, Source
 from computed.virt.libvirt.xml.domain import Domain
+
+Designer = Callable[[Draft, Domain], None]
+
+
+def design_io_threads(draft: Draft, domain: Domain) -> None:
+    """One I/O thread, as every guest of the stock agent has."""
+    if not draft.is_container:
+        domain.io_threads = 1
+
+
+def design_given(draft: Draft, domain: Domain) -> None:
+    """What other rooms have made already: interfaces and shares."""
+    domain.interfaces.extend(draft.request.interfaces)
+    domain.filesystems.extend(draft.request.filesystems)
+
+
+# A designer may read what those above it have written: pins need the I/O threads, the firmware the features,
+# the USB controller the disks and inputs.
+DESIGNERS: Final[tuple[Designer, ...]] = (
+    identity.design_identity,
+    identity.design_sysinfo,
+    identity.design_metadata,
+    identity.design_perf_events,
+    design_io_threads,
+    cpu.design_cpu,
+    numa.design_cpu_quota,
+    numa.design_numa,
+    memory.design_memory_backing,
+    memory.design_memory_modules,
+    features.design_features,
+    features.design_clock,
+    boot.design_boot,
+    encryption.design_encryption,
+    container.design_id_maps,
+    disks.design_disks,
+    design_given,
+    consoles.design_consoles,
+    consoles.design_channels,
+    screen.design_sound,
+    screen.design_screen,
+    board.design_rng,
+    board.design_tpm,
+    board.design_pcie_ports,
+    board.design_usb,
+    board.design_host_devices,
+    board.design_watchdog,
+    board.design_balloon,
+    board.design_iommu,
+)
 
 
 def guest_domain(request: GuestRequest) -> Domain:
     """The whole guest as libvirt shall define it.
 
     Raises the error classes of the stock agent for an image property, an extra spec or an option that this
-    host cannot honour; xml.XmlError for a value that cannot be said in XML.
+    host cannot honour; xml.XmlError (at `to_xml`) for a value that cannot be said in XML.
     """
-    instance = request.spec.instance
-    domain = Domain(
-        type=request.virt_type,
-        uuid=instance.uuid,
-        name=instance.name,
-        memory_kib=instance.flavor.memory_mb * 1024,
-        vcpus=instance.flavor.vcpus,
-        os=Os(type="hvm"),
-        features=Features(acpi=True, apic=True),
-        interfaces=list(request.interfaces),
-        serials=[Serial(type="pty", log_file=str(request.log_file), log_append=False)],
-    )
-    for plan in request.all_disks:
-        if plan.path is None:
-            continue
-        domain.disks.append(
-            Disk(
-                type="file",
-                device=plan.device,
-                driver_name="qemu",
-                driver_type=plan.format,
-                cache=plan.cache,
-                source=Source(file=str(plan.path)),
-                target_dev=plan.target,
-                target_bus=plan.bus,
-                boot_order=plan.boot_order,
-                readonly=plan.is_readonly or None,
-                serial=plan.serial,
-            )
-        )
+    draft = Draft(request)
+    domain = Domain()
+    for design in DESIGNERS:
+        design(draft, domain)
     return domain

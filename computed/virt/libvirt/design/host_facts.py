@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
-
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +108,9 @@ class HostFacts:
 
     `arch` is the host's architecture in libvirt's spelling (x86_64, aarch64...). Versions are numbers as
     libvirt has them (9.0.0 is 9000000). `machine_types` and `default_machines` go by architecture, `domains`
-    by architecture and machine type as an image or option says it; `domain()` falls back on facts that say
-    nothing. `cpu_models` go by architecture, worst first. `host_uuid` is that of the capabilities,
-    `machine_id` the text of /etc/machine-id or None; `perf_events` are those that the host can count.
+    by architecture and machine type, where a family (q35, pc, virt) speaks for its versions. `cpu_models` go
+    by architecture, worst first. `host_uuid` is that of the capabilities, `machine_id` the text of
+    /etc/machine-id or None; `perf_events` are those that the host can count, None when nobody knows.
     """
 
     arch: str = "x86_64"
@@ -125,15 +121,11 @@ class HostFacts:
     cpu: CpuFacts = field(default_factory=CpuFacts)
     cpu_models: Mapping[str, tuple[CpuModel, ...]] = field(default_factory=dict)
     machine_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    default_machines: Mapping[str, str] = _NONE
+    default_machines: Mapping[str, str] = field(default_factory=dict)
     domains: Mapping[tuple[str, str], DomainFacts] = field(default_factory=dict)
     guest_architectures: frozenset[str] = frozenset()
     firmwares: tuple[Firmware, ...] = ()
     cells: tuple[HostCell, ...] = ()
     online_cpus: frozenset[int] = frozenset()
     perf_events: frozenset[str] | None = None
-    has_kvm: bool = True
-
-    def domain(self, arch: str, machine: str) -> DomainFacts:
-        """What QEMU can do for this machine; facts that say nothing when libvirt was not asked for it."""
-        return self.domains.get((arch, machine), DomainFacts(machine=machine))
+    has_cpu_control: bool = True  # the kernel can limit CPU time (cgroups)

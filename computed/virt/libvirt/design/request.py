@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from computed.virt.libvirt.design.host_facts import (
     CpuFacts,
@@ -23,7 +22,6 @@ from computed.virt.libvirt.xml.devices.board import HostDevice, MemoryModule
 from computed.virt.libvirt.xml.devices.disk import Disk, Filesystem
 from computed.virt.libvirt.xml.devices.interface import Interface
 from computed.virt.libvirt.xml.domain import Domain
-from computed.virt.libvirt.xml.metadata import MetaPort
 from computed.virt.specs import GuestSpec
 
 __all__ = [
@@ -38,20 +36,9 @@ __all__ = [
     "HostCell",
     "HostFacts",
     "HostPages",
-    "Owner",
     "SevFacts",
     "SpiceOptions",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose instance it is, for the metadata; names are None when the request's context tells none."""
-
-    user_id: str | None = None
-    user_name: str | None = None
-    project_id: str | None = None
-    project_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +56,11 @@ class GuestRequest:
     `disks` are in the order of storage.plan; the config drive is among them or in `config_drive`. `volumes`
     gives what a volume's connection made of its disk (type, source, auth, driver) by volume id. `interfaces`
     are those of the network room and are taken as they are, as are `host_devices`, `memory_modules` and
-    `filesystems` (shares). `ports` are for the metadata only. `serial_ports` are TCP ports given out for the
+    `filesystems` (shares). `serial_ports` are TCP ports given out for the
     serial console, one for each port. `old` is the guest as it is defined already: it keeps its firmware and
-    the ports of its serial console. `created_at` is when this definition was made, `%Y-%m-%d %H:%M:%S` UTC.
+    the ports of its serial console; give none whose loader file is gone. `required_cpu_flags` are those of
+    the traits that the flavor requires. `created_at` is when this definition was made, `%Y-%m-%d %H:%M:%S`
+    in UTC.
     """
 
     spec: GuestSpec
@@ -86,15 +75,11 @@ class GuestRequest:
     host_devices: tuple[HostDevice, ...] = ()
     memory_modules: tuple[MemoryModule, ...] = ()
     filesystems: tuple[Filesystem, ...] = ()
-    ports: tuple[MetaPort, ...] = ()
     serial_ports: tuple[int, ...] = ()
-    owner: Owner = Owner()
     created_at: str = ""
     package_version: str = "34.0.0"
     direct_boot: DirectBoot | None = None
-    is_rescue: bool = False
-    rescue_image: Any = None  # objects.ImageMeta
-    tpm_secret_uuid: str | None = None
+    required_cpu_flags: frozenset[str] = frozenset()
     old: Domain | None = field(default=None, repr=False)
 
     @property

@@ -87,9 +87,7 @@ def plan(spec: GuestSpec, options: StorageOptions, paths: InstancePaths) -> tupl
     return tuple(disks)
 
 
-def rescue_plan(
-    rescue: RescueSpec, options: StorageOptions, paths: InstancePaths
-) -> tuple[DiskPlan, ...]:
+def rescue_plan(rescue: RescueSpec, options: StorageOptions, paths: InstancePaths) -> tuple[DiskPlan, ...]:
     """The disks of a guest while it is rescued (contract: what the stock agent defines).
 
     Without `is_stable`: the rescue disk, the guest's root disk behind it, and a config drive of its own. With
@@ -105,9 +103,7 @@ def rescue_plan(
     naming = _Naming(replace(guest, image_meta=rescue.image_meta, disks=()), options)
     bus = naming.bus(None, None, "disk")
     disks = [
-        replace(
-            _rescue_disk(rescue, options, paths), bus=bus, target=naming.target(None, bus), boot_order=1
-        )
+        replace(_rescue_disk(rescue, options, paths), bus=bus, target=naming.target(None, bus), boot_order=1)
     ]
     root = next((disk for disk in guest.disks if disk.boot_index == 0), None)
     if root is not None:
@@ -225,9 +221,7 @@ def _cache_mode(options: StorageOptions, kind: str) -> str:
 class _Naming:
     """Gives out buses and names of devices within one guest."""
 
-    def __init__(
-        self, spec: GuestSpec, options: StorageOptions, taken: Iterable[str | None] = ()
-    ) -> None:
+    def __init__(self, spec: GuestSpec, options: StorageOptions, taken: Iterable[str | None] = ()) -> None:
         if options.virt_type not in BUSES:
             raise errors.UnsupportedVirtType(virt=options.virt_type)
         self._options = options

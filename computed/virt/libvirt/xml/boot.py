@@ -9,6 +9,26 @@ from computed.virt.libvirt.xml.element import YES_NO, Element, parts, word, word
 
 
 @dataclass(kw_only=True)
+class FirmwareFeature(Element):
+    """What firmware that libvirt chooses must have or must not have."""
+
+    TAG: ClassVar[str] = "feature"
+
+    enabled: bool | None = word("@enabled", YES_NO)
+    name: str | None = word("@name")
+
+
+@dataclass(kw_only=True)
+class InitVariable(Element):
+    """A variable in the environment of a container's init."""
+
+    TAG: ClassVar[str] = "initenv"
+
+    name: str | None = word("@name")
+    value: str | None = word(".")
+
+
+@dataclass(kw_only=True)
 class Os(Element):
     """`type` is hvm or exe (a container); loader and NVRAM are those of UEFI firmware."""
 
@@ -18,6 +38,7 @@ class Os(Element):
     type: str | None = word("type")
     arch: str | None = word("type/@arch")
     machine: str | None = word("type/@machine")
+    firmware_features: list[FirmwareFeature] = parts(FirmwareFeature, inside="firmware")
     loader: str | None = word("loader")
     loader_readonly: bool | None = word("loader/@readonly", YES_NO)
     loader_type: str | None = word("loader/@type")
@@ -30,6 +51,7 @@ class Os(Element):
     cmdline: str | None = word("cmdline")
     init: str | None = word("init")
     init_arguments: list[str] = words("initarg")
+    init_variables: list[InitVariable] = parts(InitVariable)
     boot_devices: list[str] = words("boot/@dev")
     boot_menu: bool | None = word("bootmenu/@enable", YES_NO)
     smbios_mode: str | None = word("smbios/@mode")

@@ -77,6 +77,16 @@ class VcpuScheduler(Element):
 
 
 @dataclass(kw_only=True)
+class IoThreadPin(Element):
+    """On which host CPUs one I/O thread may run; I/O threads count from 1."""
+
+    TAG: ClassVar[str] = "iothreadpin"
+
+    io_thread: int | None = word("@iothread", NUMBER)
+    cpuset: str | None = word("@cpuset")
+
+
+@dataclass(kw_only=True)
 class CpuTune(Element):
     """How the guest's CPUs are scheduled; times in microseconds."""
 
@@ -87,6 +97,7 @@ class CpuTune(Element):
     period_us: int | None = word("period", NUMBER)
     pins: list[VcpuPin] = parts(VcpuPin)
     emulator_cpuset: str | None = word("emulatorpin/@cpuset")
+    io_thread_pins: list[IoThreadPin] = parts(IoThreadPin)
     schedulers: list[VcpuScheduler] = parts(VcpuScheduler)
 
 
@@ -129,6 +140,8 @@ class Features(Element):
     pmu: bool | None = word("pmu/@state", ON_OFF)
     smm: bool | None = word("smm/@state", ON_OFF)
     ioapic_driver: str | None = word("ioapic/@driver")
+    tb_cache: int | None = word("tcg/tb-cache", NUMBER)
+    tb_cache_unit: str | None = word("tcg/tb-cache/@unit")
 
 
 @dataclass(kw_only=True)

@@ -18,7 +18,7 @@ from computed.virt.libvirt.xml.devices.board import (
     Tpm,
     Watchdog,
 )
-from computed.virt.libvirt.xml.devices.character import Channel, Console, Serial
+from computed.virt.libvirt.xml.devices.character import Channel, Console, Serial, UsbRedirect
 from computed.virt.libvirt.xml.devices.disk import Disk, Filesystem
 from computed.virt.libvirt.xml.devices.display import Graphics, Input, Sound, Video
 from computed.virt.libvirt.xml.devices.interface import Interface
@@ -53,6 +53,7 @@ class Domain(Element):
     max_memory_slots: int | None = word("maxMemory/@slots", NUMBER)
     vcpus: int | None = word("vcpu", NUMBER)
     vcpu_cpuset: str | None = word("vcpu/@cpuset")
+    io_threads: int | None = word("iothreads", NUMBER)
     metadata: InstanceMetadata | None = part(InstanceMetadata, inside="metadata")
     memory_backing: MemoryBacking | None = part(MemoryBacking)
     memory_tune: MemoryTune | None = part(MemoryTune)
@@ -85,6 +86,7 @@ class Domain(Element):
     host_devices: list[HostDevice] = parts(HostDevice, inside=_DEVICES)
     watchdog: Watchdog | None = part(Watchdog, inside=_DEVICES)
     balloon: Balloon | None = part(Balloon, inside=_DEVICES)
+    usb_redirects: list[UsbRedirect] = parts(UsbRedirect, inside=_DEVICES)
     rngs: list[Rng] = parts(Rng, inside=_DEVICES)
     panics: list[Panic] = parts(Panic, inside=_DEVICES)
     memory_modules: list[MemoryModule] = parts(MemoryModule, inside=_DEVICES)

@@ -54,3 +54,13 @@ class Channel(Element):
     target_name: str | None = word("target/@name")
     target_state: str | None = word("target/@state")
     alias: str | None = word("alias/@name")
+
+
+@dataclass(kw_only=True)
+class UsbRedirect(Element):
+    """A USB port into which the user of a SPICE console plugs devices of their own."""
+
+    TAG: ClassVar[str] = "redirdev"
+
+    bus: str | None = word("@bus")
+    type: str | None = word("@type")

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from computed.virt.libvirt.xml.address import Address
-from computed.virt.libvirt.xml.element import NUMBER, ON_OFF, YES_NO, Element, part, word
+from computed.virt.libvirt.xml.element import NUMBER, ON_OFF, YES_NO, Element, part, parts, word
+
+
+@dataclass(kw_only=True)
+class SpiceChannel(Element):
+    """How one kind of data of SPICE is sent: secure, insecure or any."""
+
+    TAG: ClassVar[str] = "channel"
+
+    name: str | None = word("@name")
+    mode: str | None = word("@mode")
 
 
 @dataclass(kw_only=True)
@@ -26,6 +36,7 @@ class Graphics(Element):
     zlib_compression: str | None = word("zlib/@compression")
     playback_compression: bool | None = word("playback/@compression", ON_OFF)
     streaming_mode: str | None = word("streaming/@mode")
+    channels: list[SpiceChannel] = parts(SpiceChannel)
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,1 @@
+"""Arithmetic of CPUs, NUMA cells and memory pages; pure, no file and no network."""
