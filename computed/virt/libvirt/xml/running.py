@@ -10,12 +10,14 @@ from computed.virt.libvirt.xml.element import Element, parts, word
 
 @dataclass(kw_only=True)
 class MirroredDisk(Element):
-    """A disk; `mirror_ready` is yes when its copy has caught up with the guest, abort or pivot at its end."""
+    """A disk; `mirror_ready` is yes when its copy (to `mirror_file`) has caught up with the guest,
+    abort or pivot at its end."""
 
     TAG: ClassVar[str] = "disk"
 
     target_dev: str | None = word("target/@dev")
     mirror_ready: str | None = word("mirror/@ready")
+    mirror_file: str | None = word("mirror/source/@file")
 
 
 @dataclass(kw_only=True)
