@@ -35,7 +35,7 @@ class SerialPorts:
         self._taken: set[int] = set()
 
     def reserve(self, count: int) -> tuple[int, ...]:
-        """`count` ports at which nobody listens; SocketPortRangeExhaustedException if there are not as many."""
+        """`count` ports at which nobody listens. Raises SocketPortRangeExhaustedException."""
         with self._lock:
             found: list[int] = []
             for port in range(*self._range):

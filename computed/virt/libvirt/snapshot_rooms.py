@@ -44,7 +44,7 @@ class SnapshotRooms:
     @contextmanager
     def room(self, uuid: str) -> Iterator[Path]:
         """An empty directory for the block; afterwards nothing of it is left. When the block ends because
-        libvirt cannot be reached its files go at once, the rest as soon as libvirt is back. Raises OSError."""
+        libvirt cannot be reached its files go at once, the rest when libvirt is back. Raises OSError."""
         room = self._directory / f"{uuid}.{uuid_module.uuid4().hex}"
         self._directory.mkdir(parents=True, exist_ok=True)
         with self._lock:
