@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 from computed.virt import capabilities
 from computed.virt.collaborators import NOBODY, Collaborators
 from computed.virt.libvirt import engine
+from computed.virt.libvirt.consoles import LibvirtConsoles
+from computed.virt.libvirt.diagnostics import LibvirtDiagnostics
 from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.libvirt.image_cache import LibvirtImageCache
 from computed.virt.libvirt.interfaces import LibvirtInterfaces
+from computed.virt.libvirt.shares import LibvirtShares
+from computed.virt.libvirt.signals import LibvirtSignals
+from computed.virt.libvirt.snapshots import LibvirtSnapshots
 from computed.virt.libvirt.unbuilt import UnbuiltGuests, UnbuiltHost
 
 if TYPE_CHECKING:
@@ -19,7 +25,18 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class LibvirtDriver(LibvirtInterfaces, UnbuiltGuests, UnbuiltHost, LibvirtPart):
+class LibvirtDriver(
+    LibvirtInterfaces,
+    LibvirtSnapshots,
+    LibvirtConsoles,
+    LibvirtSignals,
+    LibvirtDiagnostics,
+    LibvirtImageCache,
+    LibvirtShares,
+    UnbuiltGuests,
+    UnbuiltHost,
+    LibvirtPart,
+):
     """One mixin for each port. Whoever builds one derives it from its port and from LibvirtPart, and puts it
     into the bases, before the others."""
 
@@ -33,6 +50,7 @@ class LibvirtDriver(LibvirtInterfaces, UnbuiltGuests, UnbuiltHost, LibvirtPart):
     def init_host(self, host: str) -> None:
         """Make the engine and reach libvirt. Raises ConfigError, StartRefused, HypervisorUnavailable."""
         self._engine = engine.build(self._conf, self._collaborators)
+        self.watch_over_snapshots()
         self._engine.connection.open()
 
     def cleanup_host(self, host: str) -> None:
