@@ -13,7 +13,7 @@ from computed.virt.port.consoles import ConsolePort
 from computed.virt.specs import ConsoleAddress
 
 
-class LibvirtConsoles(ConsolePort, LibvirtPart):
+class LibvirtConsoles(LibvirtPart, ConsolePort):
     """QEMU has no MKS consoles. The definition of the running guest says what it listens on."""
 
     def vnc_console(self, context: Any, instance: Any) -> ConsoleAddress:

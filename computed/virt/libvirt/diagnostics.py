@@ -60,7 +60,7 @@ _DISK_DETAILS: Final = {
 _NIC_DETAILS: Final = {"rx": "rx_octets", "tx": "tx_octets"}
 
 
-class LibvirtDiagnostics(DiagnosticsPort, LibvirtPart):
+class LibvirtDiagnostics(LibvirtPart, DiagnosticsPort):
     """Two calls of libvirt a guest, however many devices it has."""
 
     def diagnostics(self, instance: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class LibvirtDriver(
     UnbuiltHost,
     LibvirtPart,
 ):
-    """One mixin for each port. Whoever builds one derives it from its port and from LibvirtPart, and puts it
+    """One mixin for each port. Whoever builds one derives it from LibvirtPart and its port, in this order, and puts it
     into the bases, before the others."""
 
     vif_plug_events = True

@@ -16,7 +16,7 @@ from computed.virt.port.image_cache import ImageCachePort
 LOG = logging.getLogger(__name__)
 
 
-class LibvirtImageCache(ImageCachePort, LibvirtPart):
+class LibvirtImageCache(LibvirtPart, ImageCachePort):
     """`_base` on this host, or on storage that several hosts share."""
 
     def cache_image(self, context: Any, image_id: str, read: Callable[[], Iterator[bytes]]) -> bool:

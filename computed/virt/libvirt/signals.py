@@ -17,7 +17,7 @@ QEMU_TYPES: Final = frozenset({"kvm", "qemu"})
 """The virt_types whose guests can have an agent."""
 
 
-class LibvirtSignals(SignalPort, LibvirtPart):
+class LibvirtSignals(LibvirtPart, SignalPort):
     """Nobody but us switches these guests, so there are no power updates to take note of."""
 
     def trigger_crash_dump(self, instance: Any) -> None:

@@ -43,7 +43,7 @@ class _Order:
     must_hold: bool
 
 
-class LibvirtSnapshots(SnapshotPort, LibvirtPart):
+class LibvirtSnapshots(LibvirtPart, SnapshotPort):
     """Live and cold snapshots, and holding guests still for those of their volumes."""
 
     def snapshot(self, context: Any, instance: Any, target: SnapshotTarget) -> None:
