@@ -37,8 +37,8 @@ class LibvirtDriver(
     UnbuiltHost,
     LibvirtPart,
 ):
-    """One mixin for each port. Whoever builds one derives it from LibvirtPart and its port, in this order, and puts it
-    into the bases, before the others."""
+    """One mixin for each port. Whoever builds one derives it from LibvirtPart and its port, in this
+    order, and puts it into the bases, before the others."""
 
     vif_plug_events = True
     stopped_event_delay_seconds = 15.0
