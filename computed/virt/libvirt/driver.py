@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from computed.virt import capabilities
 from computed.virt.collaborators import NOBODY, Collaborators
 from computed.virt.libvirt import engine
 from computed.virt.libvirt.consoles import LibvirtConsoles
 from computed.virt.libvirt.diagnostics import LibvirtDiagnostics
 from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.libvirt.host_side import LibvirtHostSide
 from computed.virt.libvirt.image_cache import LibvirtImageCache
 from computed.virt.libvirt.interfaces import LibvirtInterfaces
 from computed.virt.libvirt.shares import LibvirtShares
 from computed.virt.libvirt.signals import LibvirtSignals
 from computed.virt.libvirt.snapshots import LibvirtSnapshots
-from computed.virt.libvirt.unbuilt import UnbuiltGuests, UnbuiltHost
+from computed.virt.libvirt.unbuilt import UnbuiltGuests
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -26,6 +25,7 @@ LOG = logging.getLogger(__name__)
 
 
 class LibvirtDriver(
+    LibvirtHostSide,
     LibvirtInterfaces,
     LibvirtSnapshots,
     LibvirtConsoles,
@@ -34,14 +34,12 @@ class LibvirtDriver(
     LibvirtImageCache,
     LibvirtShares,
     UnbuiltGuests,
-    UnbuiltHost,
     LibvirtPart,
 ):
     """One mixin for each port. Whoever builds one derives it from LibvirtPart and its port, in this
     order, and puts it into the bases, before the others."""
 
     vif_plug_events = True
-    stopped_event_delay_seconds = 15.0
 
     def __init__(self, conf: cfg.ConfigOpts, collaborators: Collaborators = NOBODY) -> None:
         self._conf = conf
@@ -52,12 +50,8 @@ class LibvirtDriver(
         self._engine = engine.build(self._conf, self._collaborators)
         self.watch_over_snapshots()
         self._engine.connection.open()
+        self._engine.host.check()
 
     def cleanup_host(self, host: str) -> None:
         """Let go of libvirt; guests keep running."""
         self._engine.connection.close()
-
-    @property
-    def capabilities(self) -> Mapping[str, bool]:
-        """See HostPort; contract virt_driver.json, libvirt_capabilities."""
-        return capabilities.NONE

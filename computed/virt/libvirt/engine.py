@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from computed.virt.collaborators import Collaborators
     from computed.virt.libvirt.connection import Connection
     from computed.virt.libvirt.events import Events
-    from computed.virt.libvirt.host import Host  # type: ignore[import-not-found]
-    from computed.virt.libvirt.network.plugging import Plugger  # type: ignore[import-not-found]
+    from computed.virt.libvirt.host import Host
+    from computed.virt.libvirt.network.plugging import Plugger
 
 
 @dataclass(frozen=True)

@@ -10,35 +10,19 @@ import libvirt
 from oslo_log import log as logging
 
 from computed import errors
-from computed.states import PowerState
-from computed.virt.libvirt.codes import Failure, RunState, Stats
+from computed.virt.libvirt.codes import Failure, Stats
 from computed.virt.libvirt.guest_agent import GuestAgent
 from computed.virt.libvirt.guest_blocks import BlockDevice
 from computed.virt.libvirt.guest_devices import GuestDevices
+from computed.virt.libvirt.power_states import power_state
 from computed.virt.libvirt.xml.domain import Domain
 from computed.virt.specs import GuestState
 
 LOG = logging.getLogger(__name__)
 
-# Contract: states.json. What libvirt calls blocked waits for a disk; its two kinds of off are one.
-POWER_STATES: Final[Mapping[int, PowerState]] = {
-    RunState.NOSTATE: PowerState.NOSTATE,
-    RunState.RUNNING: PowerState.RUNNING,
-    RunState.BLOCKED: PowerState.RUNNING,
-    RunState.PAUSED: PowerState.PAUSED,
-    RunState.SHUTDOWN: PowerState.SHUTDOWN,
-    RunState.SHUTOFF: PowerState.SHUTDOWN,
-    RunState.CRASHED: PowerState.CRASHED,
-    RunState.PMSUSPENDED: PowerState.SUSPENDED,
-}
 _DESTROY_TRIES: Final = 3
 # Drivers answer flags that they do not know with one of these.
 _FLAG_UNKNOWN: Final = frozenset({Failure.NO_SUPPORT, Failure.INVALID_ARG, Failure.OPERATION_UNSUPPORTED})
-
-
-def power_state(run_state: int) -> PowerState:
-    """Our word for libvirt's state of a domain (codes.RunState)."""
-    return POWER_STATES.get(run_state, PowerState.NOSTATE)
 
 
 class Guest(GuestDevices, GuestAgent):

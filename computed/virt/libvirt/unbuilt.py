@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from computed.virt.port import Driver
-from computed.virt.specs import GuestSpec, GuestState, Inventory, LifecycleEvent, NodeResources
+from computed.virt.specs import GuestSpec, GuestState
 
 
 def _not_built(what: str) -> NoReturn:
     raise NotImplementedError(f"the libvirt driver cannot do this yet: {what}")
-
-
-class UnbuiltHost(Driver):
-    """The host side."""
-
-    def node_uuids(self) -> dict[str, str]:
-        _not_built("node_uuids")
-
-    def node_resources(self, node: str) -> NodeResources:
-        _not_built("node_resources")
-
-    def node_inventories(self, node: str) -> dict[str, dict[str, Inventory]]:
-        _not_built("node_inventories")
-
-    def node_traits(self, node: str) -> frozenset[str]:
-        _not_built("node_traits")
-
-    def host_ip(self) -> str:
-        _not_built("host_ip")
-
-    def host_uptime(self) -> str:
-        _not_built("host_uptime")
-
-    def on_lifecycle_event(self, callback: Callable[[LifecycleEvent], None] | None) -> None:
-        _not_built("on_lifecycle_event")
 
 
 class UnbuiltGuests(Driver):
@@ -58,9 +32,6 @@ class UnbuiltGuests(Driver):
 
     def delete_instance_files(self, instance: Any) -> bool:
         _not_built("delete_instance_files")
-
-    def states(self) -> dict[str, GuestState]:
-        _not_built("states")
 
     def state(self, instance: Any) -> GuestState:
         _not_built("state")
