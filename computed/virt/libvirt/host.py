@@ -85,7 +85,7 @@ class Host:
         _require("libvirt", reading.libvirt_version, _OLDEST_LIBVIRT)
         if self._conf.libvirt.virt_type in _MACHINES and reading.driver_type == "QEMU":
             _require("QEMU", reading.hypervisor_version, _OLDEST_QEMU)
-        if self._conf.libvirt.virt_type == "kvm" and not reading.facts.has_kvm:
+        if self._conf.libvirt.virt_type == "kvm" and not reading.has_kvm:
             LOG.warning("[libvirt]virt_type = kvm, but libvirt offers no KVM here: no guest will start")
 
     @property

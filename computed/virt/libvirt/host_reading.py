@@ -76,6 +76,7 @@ class Reading:
     """Flags of the host's processor."""
     guest_features: frozenset[str] | None
     """Flags that guests may see with the options that are set; None: nothing is known."""
+    has_kvm: bool
     facts: HostFacts
 
     @property
@@ -127,6 +128,7 @@ def read(connection: Connection, guest_cpu: GuestCpu, machines: Mapping[str, str
         domains=domains,
         features=features,
         guest_features=guest_features,
+        has_kvm=_has_kvm(capabilities, arch),
         facts=facts,
     )
 
@@ -145,6 +147,11 @@ def _cpu_facts(arch: str, cpu: Cpu, features: frozenset[str]) -> CpuFacts:
 
 def _host_cpu(capabilities: Capabilities) -> Cpu:
     return (capabilities.host and capabilities.host.cpu) or Cpu()
+
+
+def _has_kvm(capabilities: Capabilities, arch: str) -> bool:
+    own = [guest.arch for guest in capabilities.guests if guest.arch and guest.arch.name == arch]
+    return any(domain.type == "kvm" for each in own for domain in each.domains)
 
 
 def _facts(capabilities: Capabilities, virt_type: str, domains: DomainsByMachine) -> HostFacts:
@@ -169,9 +176,6 @@ def _facts(capabilities: Capabilities, virt_type: str, domains: DomainsByMachine
         firmwares=firmware.read(),
         cells=cpu_facts.cells(capabilities),
         perf_events=PERF_EVENTS,
-        has_kvm=any(
-            domain.type == "kvm" for each in architectures if each.name == arch for domain in each.domains
-        ),
     )
 
 
