@@ -21,6 +21,11 @@ class Rooms:
         """Whether a node of this host holds, or keeps, room for that move."""
         return any((instance_uuid, migration_uuid) in node.ledger.entries() for node in self._nodes)
 
+    def has_moves(self, instance_uuid: str) -> bool:
+        """Whether a node of this host holds, or keeps, room for any move of the instance."""
+        keys = [key for node in self._nodes for key in node.ledger.entries()]
+        return any(key[0] == instance_uuid and key[1] is not None for key in keys)
+
     def arrived(self, instance: Any, nodename: str, migration: Any) -> None:
         """An instance has moved to here, or changed its size here, and its record says so: its own line has
         its size of now, and the room for the way back is what it had on this node before, if any.

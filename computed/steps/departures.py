@@ -107,6 +107,16 @@ class Departures:
             departure = self._line.get(instance_uuid) or self._running.get(instance_uuid)
             if departure is None or departure.migration_id != migration_id:
                 return None
+        return self._stop(departure)
+
+    def stop_any(self, instance_uuid: str) -> Phase | None:
+        """As `stop`, whichever migration of the instance it is."""
+        with self._changed:
+            departure = self._line.get(instance_uuid) or self._running.get(instance_uuid)
+        return None if departure is None else self._stop(departure)
+
+    def _stop(self, departure: Departure) -> Phase:
+        with self._changed:
             was = departure.phase
             if was is Phase.PREPARING:
                 departure.phase = Phase.STOPPED
@@ -132,6 +142,11 @@ class Departures:
                     departure.migration_uuid,
                     departure.instance_uuid,
                 )
+
+    def wait_for(self, instance_uuid: str, timeout_seconds: float) -> bool:
+        """Wait until no migration of the instance runs; False when the time is up before that."""
+        with self._changed:
+            return self._changed.wait_for(lambda: instance_uuid not in self._running, timeout_seconds)
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until none runs or waits; False when the time is up before that."""

@@ -22,7 +22,8 @@ def erring(host: ComputeHost, instance: Any, *, back_to: str) -> Iterator[None]:
 
     Two failures say that nothing has happened to the guest: NotImplementedError and InstanceFaultRollback.
     After them the instance is `back_to` (a vm_state) with no task; of the latter the failure inside it is
-    raised. The task state of an instance in ERROR is left to the guards.
+    raised. The task state of an instance in ERROR is left to the guards. One that is being deleted is left
+    alone: its deletion says what becomes of it.
     """
     try:
         yield
@@ -32,6 +33,8 @@ def erring(host: ComputeHost, instance: Any, *, back_to: str) -> Iterator[None]:
     except errors.InstanceFaultRollback as error:
         _put_back(host, instance, back_to)
         raise (error.inner_exception or error) from error
+    except errors.UnexpectedDeletingTaskStateError:
+        raise
     except Exception:
         set_error(host, instance)
         raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import objects
 from computed.states import MigrationStatus, MigrationType, VmState
 from computed.steps import live_migration as shared
-from computed.steps import network, volumes
+from computed.steps import network, overtaken, volumes
 from computed.steps.announce import announce
 from computed.steps.console_tokens import take_back
 from computed.steps.faults import record_fault
@@ -91,7 +91,13 @@ class Handover:
         host.tracker.release(instance)
 
     def _end_without_destination(self, error: Exception) -> None:
-        """The guest is there, but the destination took no note of it: at least the record is to say so."""
+        """The guest is there, but the destination took no note of it: at least the record is to say so.
+
+        Of an instance that is being deleted the destination has removed the guest.
+        """
+        shared.delete_bindings(self.host, self.context, self.instance, self.host.name)
+        if overtaken.settle(self.host, self.context, self.instance, self.migration):
+            return
         LOG.error(
             "Instance %s runs on %s, which could not finish its live migration; see there: %s",
             self.instance.uuid,
@@ -102,7 +108,6 @@ class Handover:
         record_fault(self.host, self.context, self.instance, error)
         shared.attempt("its record is not up to date", self.instance.uuid, self._record_destination)
         end_in_error(self.host, self.instance, self.migration)
-        shared.delete_bindings(self.host, self.context, self.instance, self.host.name)
         shared.forget_allocations(self.host, self.context, (self.migration.uuid,))
 
     def _record_destination(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
-from computed.states import MigrationStatus, MigrationType, VmState
+from computed.states import MigrationStatus, MigrationType
 from computed.steps import network
 from computed.steps.patience import patiently
 from computed.steps.records import advance
@@ -20,6 +20,8 @@ LOG = logging.getLogger(__name__)
 
 
 _PAUSES_SECONDS: Final = (0.2, 1.0)
+_EARLY_ATTEMPTS: Final = 20
+_EARLY_PAUSE_SECONDS: Final = 0.05
 
 
 def value_of(data: Any, name: str) -> Any:
@@ -84,6 +86,18 @@ def try_set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -
     )
 
 
+def abort(host: ComputeHost, instance: Any, *, may_be_early: bool) -> None:
+    """Tell the hypervisor, which may just be about to begin, to keep the guest; raises what the driver
+    raises, NoActiveMigrationForInstance for one that does not leave."""
+    for _ in range(_EARLY_ATTEMPTS if may_be_early else 0):
+        try:
+            host.driver.abort_live_migration(instance)
+            return
+        except errors.NoActiveMigrationForInstance:
+            host.stopping.wait(_EARLY_PAUSE_SECONDS)
+    host.driver.abort_live_migration(instance)
+
+
 def insist(host: ComputeHost, complaint: str, instance_uuid: str, deed: Callable[[], object]) -> bool:
     """As `attempt`, a few times: for what would stay behind for good."""
     for pause_seconds in _PAUSES_SECONDS:
@@ -142,29 +156,17 @@ def delete_bindings(host: ComputeHost, context: Any, instance: Any, at: str) -> 
     )
 
 
-def end_task(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
-    """The instance is no longer migrating; when it has been deleted meanwhile nothing is held for it."""
+def end_task(host: ComputeHost, instance: Any) -> bool:
+    """The instance is no longer migrating; False when it is in other hands, or deleted."""
     # The conductor has set the zone of the destination, to be saved there.
     instance.obj_reset_changes(["availability_zone"])
     instance.progress = 0
     try:
         advance(host, instance, "live_migration_rollback")
-    except errors.InstanceNotFound:
-        LOG.info("Instance %s was deleted while it was migrating", instance.uuid)
-        forget_allocations(host, context, (migration.uuid, instance.uuid))
-    except errors.InstanceUpdateConflict as error:
+    except (errors.InstanceNotFound, errors.InstanceUpdateConflict) as error:
         LOG.info("Instance %s is in other hands after its migration: %s", instance.uuid, error)
-        if _is_deleted(context, instance):
-            forget_allocations(host, context, (migration.uuid, instance.uuid))
-
-
-def _is_deleted(context: Any, instance: Any) -> bool:
-    """Whether a deletion has given the instance's room back already, before ours was moved to it."""
-    try:
-        record = objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
-    except errors.InstanceNotFound:
-        return True
-    return bool(record.vm_state == VmState.DELETED)
+        return False
+    return True
 
 
 _UNDER_WAY: Final = (

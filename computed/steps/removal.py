@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_utils import timeutils
 
 from computed import errors, objects
-from computed.states import MigrationStatus, PowerState, VmState
-from computed.steps import accelerators, network, shares, volumes
+from computed.states import PowerState
+from computed.steps import accelerators, network, overtaken, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance, destroy
@@ -25,12 +25,13 @@ _LONGEST_PAUSE_SECONDS: Final = 12
 
 def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     """Delete an instance of this host; raises InstanceNotFound when somebody else has finished it."""
+    was_leaving = overtaken.stop_leaving(host, instance)
     # What came with the order is older than what the verb before it, for which it waited, made of volumes.
     if bdms is None or volumes.volume_bdms(bdms):
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     instance.load(*PARTS)
     host.events.forget(instance.uuid)
-    is_broken = instance.vm_state in (VmState.ERROR, VmState.RESIZED)
+    moves = overtaken.moves_of(host, context, instance, is_known=was_leaving)
     shared = volumes.shared_volumes(host, bdms)
     with announced(host, context, instance, "delete", bdms=bdms), shared:
         with announced(host, context, instance, "shutdown", bdms=bdms):
@@ -46,8 +47,10 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
             terminated_at=timeutils.utcnow(with_timezone=True),
             cleaned=not host.driver.has_disks_of(instance),
         )
-        release(host, context, instance, is_broken=is_broken)
+        release(host, context, instance)
+        overtaken.end(host, context, instance, moves)
         destroy(host, instance)
+    overtaken.clear(host, context, instance, moves)
 
 
 def remove_guest(
@@ -83,21 +86,8 @@ def deallocate(host: ComputeHost, context: Any, instance: Any, *, requested: Any
             return
 
 
-def _forget_failed_moves(host: ComputeHost, context: Any, instance: Any) -> None:
-    """A move that failed half-way kept what it held for the disks of the instance, which are gone now."""
-    try:
-        moves = objects.MigrationList.get_by_filters(
-            context.elevated(), {"instance_uuid": instance.uuid, "status": str(MigrationStatus.ERROR)}
-        )
-        for move in moves:
-            host.placement.delete_allocations(context, move.uuid)
-    except Exception as error:
-        LOG.warning("Instance %s: what its moves hold in placement stays: %s", instance.uuid, error)
-
-
-def release(host: ComputeHost, context: Any, instance: Any, *, is_broken: bool = False) -> None:
-    """Give back what the instance held: its place in the ledger, its allocations, the schedulers' knowledge;
-    of one that `is_broken` what its failed moves held, too.
+def release(host: ComputeHost, context: Any, instance: Any) -> None:
+    """Give back what the instance held: its place in the ledger, its allocations, the schedulers' knowledge.
 
     Raises AllocationDeleteFailed, PlacementAPIConnectFailure: the instance must not be forgotten while
     placement still counts it.
@@ -106,8 +96,6 @@ def release(host: ComputeHost, context: Any, instance: Any, *, is_broken: bool =
     host.tracker.release(instance)
     publish(host, context, nodename)
     host.placement.delete_allocations(context, instance.uuid)
-    if is_broken:
-        _forget_failed_moves(host, context, instance)
     host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
 
 

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
-from computed.states import VmState
+from computed.states import MigrationStatus, VmState
 from computed.steps import volumes
 from computed.steps.patience import insistently, patiently
 from computed.steps.records import save
@@ -94,31 +94,6 @@ def try_return_allocation(host: ComputeHost, context: Any, instance: Any, migrat
         )
 
 
-def settle_gone(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
-    """The instance is deleted, or about to be, in the middle of its move: nothing of it may stay allocated.
-
-    Whoever deletes it gives back what it finds; that may have been before we gave something back to it.
-    """
-    fail_migration(host, migration)
-    try:
-        objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[])
-    except errors.InstanceNotFound:
-        for consumer in (instance.uuid, migration.uuid):
-            _give_up(host, context, consumer)
-    except Exception as error:
-        LOG.warning("Instance %s could not be looked at: %s", instance.uuid, error)
-        try_return_allocation(host, context, instance, migration)
-    else:
-        _give_up(host, context, migration.uuid)
-
-
-def _give_up(host: ComputeHost, context: Any, consumer: str) -> None:
-    try:
-        host.placement.delete_allocations(context, consumer)
-    except errors.NovaException as failure:
-        LOG.error("%s keeps its allocations, delete them in placement: %s", consumer, failure)
-
-
 def try_bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """Bind the ports to the host that the instance is on, after a failure that matters more."""
     try:
@@ -161,10 +136,15 @@ def save_migration(host: ComputeHost, migration: Any, status: str) -> None:
 
 def fail_migration(host: ComputeHost, migration: Any) -> None:
     """Record that the migration failed, after a failure that matters more than this."""
+    end_migration(host, migration, MigrationStatus.ERROR)
+
+
+def end_migration(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
+    """Record how the migration ended. Never raises."""
     try:
-        save_migration(host, migration, "error")
+        save_migration(host, migration, status)
     except Exception as error:
-        LOG.warning("Migration %s was not put into error: %s", migration.uuid, error)
+        LOG.warning("Migration %s was not recorded as %s: %s", migration.uuid, status, error)
 
 
 def connect_volumes(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:

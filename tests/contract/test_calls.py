@@ -12,9 +12,17 @@ from computed.rpc.calls import CALLS
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts" / "compute_rpc.json").read_text())
 METHODS: dict[str, Any] = FACTS["methods"]
-# We hold the instance lock in three verbs more than nova does: a start, a restore or a soft delete must
-# not run into another power verb of the same instance.
-LOCKED_BY_US = {"start_instance", "restore_instance", "soft_delete_instance"}
+# We hold the instance lock in more verbs than nova does: a start, a restore or a soft delete must not run
+# into another power verb of the same instance, nor a deletion into the legs of a resize.
+LOCKED_BY_US = {
+    "start_instance",
+    "restore_instance",
+    "soft_delete_instance",
+    "resize_instance",
+    "finish_resize",
+    "revert_resize",
+    "finish_revert_resize",
+}
 
 
 def test_the_table_names_every_method_and_no_other() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import MigrationStatus
+from computed.steps import live_migration as shared
 from computed.steps.announce import announce, announced
 from computed.steps.departures import Phase
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
-
-_EARLY_ATTEMPTS: Final = 20
-_EARLY_PAUSE_SECONDS: Final = 0.05
 
 
 def live_migration_abort(
@@ -38,7 +36,7 @@ def live_migration_abort(
     if found is None:
         _check_running(context, instance, migration_id)
     if found is not Phase.WAITING:
-        _abort(host, instance, may_be_early=found is Phase.LEAVING)
+        shared.abort(host, instance, may_be_early=found is Phase.LEAVING)
     announce(host, context, instance, "live_migration_abort", "end")
 
 
@@ -52,17 +50,6 @@ def _check_running(context: Any, instance: Any, migration_id: int) -> None:
             state=migration.status,
             method="abort live migration",
         )
-
-
-def _abort(host: ComputeHost, instance: Any, *, may_be_early: bool) -> None:
-    """Tell the hypervisor, which may just be about to begin."""
-    for _ in range(_EARLY_ATTEMPTS if may_be_early else 0):
-        try:
-            host.driver.abort_live_migration(instance)
-            return
-        except errors.NoActiveMigrationForInstance:
-            host.stopping.wait(_EARLY_PAUSE_SECONDS)
-    host.driver.abort_live_migration(instance)
 
 
 def live_migration_force_complete(host: ComputeHost, context: RequestContext, *, instance: Any) -> None:

@@ -13,7 +13,7 @@ from computed import errors, objects
 from computed.operations.live_migration.rollback import Rollback, cancel_waiting
 from computed.states import ExternalEventName, MigrationStatus
 from computed.steps import live_migration as shared
-from computed.steps import network
+from computed.steps import network, overtaken
 from computed.steps.announce import announce
 from computed.steps.departures import Departure
 from computed.steps.faults import record_fault
@@ -267,6 +267,8 @@ class LiveMigration:
             )
             rollback.run(status, is_ready=self._is_ready)
         except Exception:
+            if overtaken.settle(self.host, self.context, self.instance, self.migration, status=status):
+                return
             LOG.exception("Instance %s could not be brought back from its migration", self.instance.uuid)
             shared.try_set_status(self.host, self.migration, MigrationStatus.ERROR)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from computed import objects
 from computed.states import MigrationStatus
 from computed.steps import live_migration as shared
-from computed.steps import volumes
+from computed.steps import overtaken, volumes
 from computed.steps.announce import announced
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ class Rollback:
         self._return_volumes()
         with announced(host, context, instance, "live_migration_rollback", bdms=self.bdms):
             self._clean_destination()
-            shared.end_task(host, context, instance, self.migration)
-        shared.try_set_status(host, self.migration, status)
+            is_free = shared.end_task(host, instance)
+        if is_free or not overtaken.settle(host, context, instance, self.migration, status=status):
+            shared.try_set_status(host, self.migration, status)
 
     def _return_volumes(self) -> None:
         """Disconnect the volumes from the destination; their mappings name this host's attachments again."""
@@ -133,5 +134,8 @@ def cancel_waiting(host: ComputeHost, context: RequestContext, instance: Any, mi
     """A live migration ends before its turn came: only the control plane has prepared anything for it."""
     LOG.info("Live migration %s of instance %s is cancelled in the line", migration.uuid, instance.uuid)
     shared.give_back_destination(host, context, instance, migration)
-    shared.end_task(host, context, instance, migration)
-    shared.try_set_status(host, migration, MigrationStatus.CANCELLED)
+    status = MigrationStatus.CANCELLED
+    if shared.end_task(host, instance) or not overtaken.settle(
+        host, context, instance, migration, status=status
+    ):
+        shared.try_set_status(host, migration, status)

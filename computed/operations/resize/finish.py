@@ -12,10 +12,10 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack, undo_on_error
 from computed.states import MigrationStatus, VmState
-from computed.steps import network, resizing, shares, volumes
+from computed.steps import network, overtaken, resizing, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
-from computed.steps.guest import PARTS, doomed_guest, image_meta_of, known_guest
+from computed.steps.guest import PARTS, image_meta_of, known_guest
 from computed.steps.patience import insistently
 from computed.steps.plugging import Plugging, awaiting_plugs
 from computed.steps.power import power_state
@@ -51,11 +51,9 @@ def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
         with erring(host, instance, back_to=VmState.ACTIVE):
             if finish.begin():
                 finish.run(disk_info, image, request_spec)
-    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
-        finish.take_guest_away()
-        resizing.settle_gone(host, context, instance, migration)
-        raise
     except Exception:
+        if overtaken.settle(host, context, instance, migration, is_made_here=True):
+            raise
         # The instance is this host's, broken as it is, and nobody else's.
         resizing.try_bind(host, context, instance, migration)
         resizing.try_drop_allocation(host, context, instance, migration)
@@ -105,13 +103,6 @@ class _Finish:
                     self._start(disk_info, image, known_guest(instance, bdms, self._shares(undo)), plugging)
                 volumes.complete(host, context, instance, bdms)
                 self._record()
-
-    def take_guest_away(self) -> None:
-        """The instance is deleted: whoever did that may have looked for its guest before it was made."""
-        try:
-            self.host.driver.destroy(self.context.elevated(), doomed_guest(self.instance, ()))
-        except Exception as error:
-            LOG.warning("The guest of deleted instance %s may be left: %s", self.instance.uuid, error)
 
     def _bind(self, request_spec: Any) -> None:
         """Bring the ports here."""

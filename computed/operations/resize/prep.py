@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
-from computed.steps import moves, resizing
+from computed.steps import moves, overtaken, resizing
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
 from computed.steps.faults import record_fault
@@ -89,7 +89,7 @@ def _prepare(host: ComputeHost, context: Any, order: _Order) -> None:
     try:
         _claim_and_send(host, context, order)
     except Exception as error:
-        _take_back(host, context, order, error)
+        _take_back(host, context, order)
         if isinstance(error, errors.BuildAbortException) or not _reschedule(host, context, order, error):
             raise
     finally:
@@ -145,14 +145,12 @@ def _send(host: ComputeHost, context: Any, order: _Order) -> None:
     )
 
 
-def _take_back(host: ComputeHost, context: Any, order: _Order, error: Exception) -> None:
+def _take_back(host: ComputeHost, context: Any, order: _Order) -> None:
     """The claim is gone; give back the allocations, and what the instance was told of its resize."""
     resizing.forget(order.instance)
     order.instance.migration_context = None
-    if isinstance(error, _GONE):
-        resizing.settle_gone(host, context, order.instance, order.migration)
-    else:
-        resizing.try_return_allocation(host, context, order.instance, order.migration)
+    resizing.try_return_allocation(host, context, order.instance, order.migration)
+    overtaken.settle(host, context, order.instance, order.migration)
 
 
 def _reschedule(host: ComputeHost, context: Any, order: _Order, error: Exception) -> bool:

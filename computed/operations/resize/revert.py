@@ -10,7 +10,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import MigrationStatus, TaskState, VmState
-from computed.steps import network, resizing, shares, volumes
+from computed.steps import network, overtaken, resizing, shares, volumes
 from computed.steps.announce import announce_exists, announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, known_guest
@@ -35,21 +35,15 @@ def revert_resize(
 
     A message that comes twice changes nothing.
     """
-    with host.locks.hold(_lock_of(instance)):
-        try:
-            with erring(host, instance, back_to=VmState.ACTIVE):
-                if _is_wanted(host, context, instance, migration):
-                    _revert(host, context, instance, migration, request_spec)
-        except Exception:
+    try:
+        with erring(host, instance, back_to=VmState.ACTIVE):
+            if _is_wanted(host, context, instance, migration):
+                _revert(host, context, instance, migration, request_spec)
+    except Exception:
+        if not overtaken.settle(host, context, instance, migration):
             # There is no way back any more, so nothing is to be held for it.
             resizing.try_drop_allocation(host, context, instance, migration)
-            raise
-
-
-def _lock_of(instance: Any) -> str:
-    """Two messages for one revert run one after the other; what else is done to the instance goes by its
-    task state, as stock has it."""
-    return f"revert-{instance.uuid}"
+        raise
 
 
 def _revert(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
@@ -107,17 +101,17 @@ def finish_revert_resize(
     A message that comes twice changes nothing.
     """
     instance.load(*PARTS)
-    with host.locks.hold(_lock_of(instance)):
-        try:
-            with erring(host, instance, back_to=VmState.ACTIVE):
-                if _begin(host, context, instance, migration):
-                    _take_back(host, context, instance, migration, request_spec)
-        except Exception:
+    try:
+        with erring(host, instance, back_to=VmState.ACTIVE):
+            if _begin(host, context, instance, migration):
+                _take_back(host, context, instance, migration, request_spec)
+    except Exception:
+        if not overtaken.settle(host, context, instance, migration, is_made_here=True):
             # It is here, broken as it is, and nowhere else.
             resizing.try_return_allocation(host, context, instance, migration)
             resizing.try_bind(host, context, instance, migration)
             resizing.save_forgotten(host, instance)
-            raise
+        raise
 
 
 def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:

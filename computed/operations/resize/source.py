@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import RESIZING_STATES, MigrationStatus, TaskState
-from computed.steps import network, resizing, volumes
+from computed.steps import network, overtaken, resizing, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, known_guest
@@ -47,12 +47,8 @@ def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
     try:
         with erring(host, instance, back_to=before), _stays_on_error(instance):
             _send(host, context, instance, migration, flavor, (image, clean_shutdown, request_spec))
-    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
-        resizing.settle_gone(host, context, instance, migration)
-        raise
     except Exception:
-        resizing.fail_migration(host, migration)
-        resizing.try_return_allocation(host, context, instance, migration)
+        _give_back(host, context, instance, migration)
         raise
     if migration.dest_compute != host.name:
         host.events.forget(instance.uuid)
@@ -75,8 +71,8 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
     """Take the instance over; False when somebody has done so before."""
     try:
         advance(host, instance, "resize_migrating")
-    except (errors.InstanceNotFound, errors.UnexpectedDeletingTaskStateError):
-        resizing.settle_gone(host, context, instance, migration)
+    except errors.UnexpectedDeletingTaskStateError:
+        _give_back(host, context, instance, migration)
         raise
     except errors.UnexpectedTaskStateError as error:
         LOG.info("Instance %s is not sent, it is in other hands: %s", instance.uuid, error)
@@ -87,10 +83,17 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
         resizing.forget(instance)
         instance.migration_context = None
         instance.task_state = TaskState.RESIZE_PREP
-        resizing.fail_migration(host, migration)
-        resizing.try_return_allocation(host, context, instance, migration)
+        _give_back(host, context, instance, migration)
         raise
     return True
+
+
+def _give_back(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """The instance stays here, or is deleted: nothing is held elsewhere, and the migration has failed."""
+    resizing.fail_migration(host, migration)
+    resizing.try_return_allocation(host, context, instance, migration)
+    # A deletion may have gone by before what the migration held was the instance's.
+    overtaken.settle(host, context, instance, migration)
 
 
 def _end_if_nobody_wants_it(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:

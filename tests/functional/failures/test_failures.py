@@ -10,7 +10,6 @@ claimed: places, allocations, port bindings, attachments, migrations, images. A 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,6 @@ CASTS = {
     "live_migration",
     "rollback_live_migration_at_destination",
 }
-MOVES = {"resize", "resize-here", "migrate", "confirm", "revert", "live-migrate", "evacuate"}
 _CALLS: dict[str, list[Call]] = {}
 WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
 
@@ -106,14 +104,6 @@ def test_one_call_goes_wrong(stage: Stage, verb: Verb, remote: str) -> None:
     assert not broken, "\n".join(["the rules are broken:", *broken])
 
 
-def marked(verb: Verb) -> Any:
-    """A deletion that overtakes a move still finds calls after which something is left: a guest, an
-    attachment or an allocation at one end. Known and open; which calls it is depends on who is faster."""
-    reason = "a deletion that overtakes a move may leave something behind"
-    marks = [pytest.mark.xfail(reason=reason, strict=False)] if verb.name in MOVES else []
-    return pytest.param(verb, id=verb.name, marks=marks)
-
-
 def deletion(stage: Stage, others: set[str], deleted: list[str]) -> Act:
     """The owner deletes every server but `others` while a call is under way."""
 
@@ -127,7 +117,7 @@ def deletion(stage: Stage, others: set[str], deleted: list[str]) -> Act:
 
 
 @pytest.mark.skipif(not WHOLE_TABLE, reason="only with COMPUTED_FAILURES=all: it takes minutes")
-@pytest.mark.parametrize("verb", [marked(verb) for verb in VERBS])
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_a_deletion_begins_at_a_call(stage: Stage, verb: Verb) -> None:
     broken = []
     for call in calls_of(stage, verb):

@@ -270,7 +270,7 @@ def test_deleted_on_its_way(world: World) -> None:
     assert world.role.holds(uuid) == {} and world.role.holds(migration) == {}
     assert world.bindings(uuid) == []
     assert world.used(HOST) == 0 and world.used(THERE) == 0
-    assert world.status(migration) == "failed"
+    assert world.status(migration) == "cancelled"
 
 
 def test_deleted_while_it_arrives(world: World) -> None:
