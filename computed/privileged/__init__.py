@@ -22,6 +22,14 @@ network_context = priv_context.PrivContext(
 )
 """Makes and changes network devices of guests."""
 
+files_context = priv_context.PrivContext(
+    __name__,
+    cfg_section="computed_files_privileged",
+    pypath=__name__ + ".files_context",
+    capabilities=[capabilities.CAP_CHOWN, capabilities.CAP_DAC_READ_SEARCH],
+)
+"""Reads, and gives to the agent, files of instances that libvirt has made its own."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -12,7 +12,10 @@ from oslo_utils import importutils
 from computed import privileged
 from computed.privileged import network
 
-CONTEXTS = {"network_context": {"CAP_NET_ADMIN"}}
+CONTEXTS = {
+    "network_context": {"CAP_NET_ADMIN"},
+    "files_context": {"CAP_CHOWN", "CAP_DAC_READ_SEARCH"},
+}
 STOCK = {"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "NET_ADMIN", "SYS_ADMIN"}
 
 
