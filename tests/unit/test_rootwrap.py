@@ -68,7 +68,9 @@ def test_a_stock_host_s_filters_do_not_open_the_door_again(tmp_path: Path) -> No
     assert not any(each.match([*HELPER, "os.system", *SOCKET]) for each in loaded)
 
 
-@pytest.mark.parametrize("context", [name for name in rootwrap.CONTEXTS if name.startswith("computed.")])
+@pytest.mark.parametrize(
+    "context", sorted(name for name in rootwrap.CONTEXTS if name.startswith("computed."))
+)
 def test_the_contexts_are_there(context: str) -> None:
     assert importutils.import_class(context).pypath == context
 
