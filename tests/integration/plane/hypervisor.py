@@ -44,7 +44,7 @@ _KVM = Path("/dev/kvm")
 
 
 @dataclass(frozen=True)
-class _Traces:
+class Traces:
     """What a run leaves on the machine when it is killed; written down before it is made."""
 
     owner: int
@@ -79,9 +79,8 @@ class Hypervisor:
         self._open_kvm()
         self._start_libvirt()
         self._start_switch()
-        self._remove_orphans()
-        traces = _Traces(os.getpid(), start_time(os.getpid()), str(s.root), s.guest_prefix, self.bridge)
-        self._record.write_text(json.dumps(asdict(traces)))
+        self.remove_orphans()
+        self.remember(Traces(os.getpid(), start_time(os.getpid()), str(s.root), s.guest_prefix, self.bridge))
         _vsctl(
             "--may-exist", "add-br", self.bridge, "--", "set", "bridge", self.bridge, "datapath_type=netdev"
         )
@@ -91,10 +90,11 @@ class Hypervisor:
     def down(self) -> None:
         """Nothing of this plane stays on the machine; what ran before runs on."""
         for daemon in self._ours:
-            if daemon.name.startswith("neutron"):
-                daemon.stop()
+            if daemon.name in self._agent_files():
+                # They take their time, and there is nothing that they would save.
+                daemon.kill()
         if self._record.exists():
-            _remove(_Traces(**json.loads(self._record.read_text())))
+            _remove(Traces(**json.loads(self._record.read_text())))
             self._record.unlink()
         for daemon in reversed(self._ours):
             daemon.stop()
@@ -185,10 +185,15 @@ class Hypervisor:
         switchd = ["/usr/sbin/ovs-vswitchd", OVSDB, f"--pidfile={_OVS_RUN}/ovs-vswitchd.pid"]
         self._daemon("ovs-vswitchd", switchd)
 
-    def _remove_orphans(self) -> None:
+    def remember(self, traces: Traces) -> None:
+        """Write down what a later run would have to remove."""
+        (self._records / f"{traces.owner}.json").write_text(json.dumps(asdict(traces)))
+
+    def remove_orphans(self) -> None:
+        """Remove what runs left that were killed; their planes' processes died with them."""
         self._records.mkdir(parents=True, exist_ok=True)
         for record in self._records.glob("*.json"):
-            traces = _Traces(**json.loads(record.read_text()))
+            traces = Traces(**json.loads(record.read_text()))
             if traces.is_orphan():
                 install.say("removing what is left of", traces.root)
                 _remove(traces)
@@ -246,7 +251,7 @@ class Hypervisor:
 # -- what is left of a run
 
 
-def _remove(traces: _Traces) -> None:
+def _remove(traces: Traces) -> None:
     """Guests, bridge, DHCP servers and namespaces of one plane; what is not there is no fault."""
     for name in guests(traces.guest_prefix):
         _answers("virsh", "-q", "-c", URI, "destroy", name)
