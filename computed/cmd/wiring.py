@@ -123,7 +123,10 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
 
 def _collaborators(images: ImageService) -> Collaborators:
     """What the driver may ask of the other rooms."""
-    return Collaborators(show_image=images.show, download_image=images.download)
+    return Collaborators(
+        show_image=lambda context, image_id: images.show(context, image_id),
+        download_image=lambda context, image_id: images.download(context, image_id),
+    )
 
 
 def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: str) -> Parts:

@@ -218,8 +218,7 @@ class Build:
     def _spawn(self, image_meta: Any, network_info: Any, first: FirstBoot, plugging: Plugging) -> None:
         spec = new_guest(self.instance, image_meta, network_info, self.order.bdms, first)
         self.undo.push("take the guest away", self._take_guest_away)
-        plugging.expect_ports(network_info)
-        self.host.driver.spawn(self.context, spec)
+        self.host.driver.spawn(self.context, plugging.ordered(spec))
         plugging.wait()
         volumes.complete(self.host, self.context, self.instance, self.order.bdms)
 

@@ -107,8 +107,8 @@ class Unshelving:
             first = FirstBoot(allocations, accelerators=accelerated)
             spec = new_guest(instance, image_meta, network_info, self.bdms, first)
             self.undo.push(_GUEST, lambda: host.driver.destroy(context, doomed_guest(instance, self.bdms)))
-            plugging.expect_ports(network_info)
-            host.driver.spawn(context, replace(spec, disks=self._disks(spec.disks)))
+            spec = plugging.ordered(replace(spec, disks=self._disks(spec.disks)))
+            host.driver.spawn(context, spec)
             plugging.wait()
         volumes.complete(host, context, instance, self.bdms)
         return network_info, claim

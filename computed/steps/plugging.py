@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
@@ -13,6 +14,7 @@ from computed.states import ExternalEventName
 if TYPE_CHECKING:
     from computed.steps.events import Expectation
     from computed.steps.host import ComputeHost
+    from computed.virt.specs import GuestSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -24,18 +26,31 @@ class Plugging:
         self._conf = host.conf
         self._instance = instance
         self._expectation = expectation
+        self._is_over = False
 
-    def expect_ports(self, network_info: Any) -> None:
-        """From now on wait for those ports of `network_info` that are not plugged yet."""
-        if self._expectation is not None:
-            idle = [vif["id"] for vif in network_info if not vif["active"]]
-            self._expectation.also((ExternalEventName.NETWORK_VIF_PLUGGED, port) for port in idle)
+    def ordered(self, spec: GuestSpec) -> GuestSpec:
+        """`spec` with what the driver may call before it lets the guest run; whoever calls the driver waits
+        after it all the same, for drivers that cannot hold a guest still.
+
+        From now on those ports are waited for that are not plugged yet; none if the guest is not started:
+        then nobody plugs them.
+        """
+        if self._expectation is None or not spec.power_on:
+            self._is_over = True
+            return spec
+        idle = [vif["id"] for vif in spec.network_info if not vif["active"]]
+        self._expectation.also((ExternalEventName.NETWORK_VIF_PLUGGED, port) for port in idle)
+        return replace(spec, wait_for_plugs=self.wait) if idle else spec
 
     def wait(self) -> None:
-        """Wait until all are plugged. Raises VirtualInterfaceCreateException when one is not in time or the
-        network reports failure; with `vif_plugging_is_fatal` off that is only logged."""
-        if self._expectation is None:
+        """Wait until all are plugged, the first time it is called.
+
+        Raises VirtualInterfaceCreateException when one is not in time or the network reports failure; with
+        `vif_plugging_is_fatal` off that is only logged.
+        """
+        if self._expectation is None or self._is_over:
             return
+        self._is_over = True
         try:
             self._expectation.wait(self._conf.vif_plugging_timeout)
         except (errors.InstanceEventTimeout, errors.NovaException) as error:

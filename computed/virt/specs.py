@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,11 @@ class DiskSpec:
 
 @dataclass(frozen=True, slots=True)
 class GuestSpec:
-    """Everything a driver needs to make a guest; secrets never show in its repr."""
+    """Everything a driver needs to make a guest; secrets never show in its repr.
+
+    `wait_for_plugs`, when there is one, returns once the network has plugged the guest's ports, or raises
+    what the driver is to fail with; a driver that can hold a guest still calls it before the guest runs.
+    """
 
     instance: Any  # objects.Instance
     image_meta: Any  # objects.ImageMeta
@@ -45,6 +49,7 @@ class GuestSpec:
     power_on: bool = True
     shares: tuple[Any, ...] = ()  # objects.ShareMapping, mounted on the host
     accelerators: tuple[Mapping[str, Any], ...] = ()  # accelerator requests as cyborg tells them, bound
+    wait_for_plugs: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,7 @@ class RebuildHere(Attempt):
             self._spawning()
             self._has_guest = True
             spec = new_guest(self.instance, self.image_meta, network_info, self.bdms, first)
-            plugging.expect_ports(network_info)
-            self.host.driver.spawn(self.context, spec)
+            self.host.driver.spawn(self.context, plugging.ordered(spec))
             plugging.wait()
         self._record_the_end()
         return network_info

@@ -136,10 +136,13 @@ class _Finish:
             allocations=host.placement.get_allocations(context, instance.uuid)["allocations"],
             power_on=resizing.was(instance) != VmState.STOPPED,
         )
-        plugging.expect_ports(spec.network_info)
         try:
             host.driver.finish_migration(
-                context, spec, self.migration, disk_info, resize_disks=self._is_other_size()
+                context,
+                plugging.ordered(spec),
+                self.migration,
+                disk_info,
+                resize_disks=self._is_other_size(),
             )
             plugging.wait()
         except Exception:

@@ -149,8 +149,7 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, r
             spec = replace(
                 known_guest(instance, bdms, shares.of(host, context, instance)), power_on=not was_stopped
             )
-            plugging.expect_ports(spec.network_info)
-            host.driver.finish_revert_migration(context, spec, migration)
+            host.driver.finish_revert_migration(context, plugging.ordered(spec), migration)
             plugging.wait()
         volumes.complete(host, context, instance, bdms)
         _record(host, context, instance, was_stopped=was_stopped)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors
 from computed.virt.libvirt import options as engine_options
+from computed.virt.libvirt.design import DesignOptions
 from computed.virt.libvirt.image_sources import ImageSources
 from computed.virt.libvirt.options import EngineOptions
 from computed.virt.libvirt.storage.cache import ImageCache
@@ -33,6 +34,7 @@ class Engine:
     conf: cfg.ConfigOpts
     collaborators: Collaborators
     options: EngineOptions
+    design_options: DesignOptions
     connection: Connection
     events: Events
     host: Host
@@ -70,6 +72,7 @@ def build(
         conf=conf,
         collaborators=collaborators,
         options=read,
+        design_options=_design_options(conf),
         connection=connection,
         events=Events(connection),
         host=Host(connection, conf),
@@ -79,6 +82,13 @@ def build(
         plugger=Plugger(conf),
         images=ImageSources(collaborators),
     )
+
+
+def _design_options(conf: cfg.ConfigOpts) -> DesignOptions:
+    try:
+        return DesignOptions.from_conf(conf)
+    except ValueError as error:
+        raise errors.ConfigError(f"[compute]cpu_shared_set or cpu_dedicated_set: {error}") from error
 
 
 def _cache_mode(instances_path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +39,6 @@ class EngineOptions:
     is_preallocating: bool
     drive: DriveOptions
     metadata: MetadataOptions
-    forces_config_drive: bool
     soft_reboot_seconds: int
     plug_wait_of_reboot: frozenset[str]
     """Types of ports for whose plugs a hard reboot waits."""
@@ -64,6 +63,7 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
         storage=StorageOptions(
             virt_type=libvirt.virt_type,
             local_format=_local_format(conf),
+            forces_config_drive=conf.force_config_drive,
             config_drive_device=DEVICE_TYPES[drive.file_system],
             cache_modes=tuple(_cache_modes(libvirt.disk_cachemodes)),
             default_cache_mode=cache_mode,
@@ -82,19 +82,9 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
             dhcp_domain=conf.api.dhcp_domain or None,
             static_vendor_data=_vendor_data(conf),
         ),
-        forces_config_drive=conf.force_config_drive,
         soft_reboot_seconds=libvirt.wait_soft_reboot_seconds,
         plug_wait_of_reboot=frozenset(conf.workarounds.wait_for_vif_plugged_event_during_hard_reboot),
     )
-
-
-def with_cdrom_bus(options: StorageOptions, machine: str | None, arch: str) -> StorageOptions:
-    """The options for a guest of that machine type: where its discs are (contract domain_choices)."""
-    if options.virt_type == "lxc":
-        return options
-    if arch.startswith(("ppc", "s390", "aarch64")):
-        return replace(options, cdrom_bus="scsi")
-    return replace(options, cdrom_bus="sata" if machine and "q35" in machine else "ide")
 
 
 def _local_format(conf: cfg.ConfigOpts) -> str:

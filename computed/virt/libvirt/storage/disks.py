@@ -114,6 +114,11 @@ class Disks:
         path.unlink(missing_ok=True)
         disk_info.forget(paths.disk_info, path)
 
+    def lacks_base(self, paths: InstancePaths, path: Path) -> bool:
+        """Whether a disk lies on a file that has vanished. Raises what `info` raises."""
+        backing = self.info(paths, path).backing_file
+        return backing is not None and not Path(backing).exists()
+
     def restore_base(self, paths: InstancePaths, path: Path, source: ImageSource) -> bool:
         """Have the base of a qcow2 disk again when its file has vanished; whether it was missing.
 

@@ -35,13 +35,15 @@ class StorageOptions:
     `local_format` is qcow2 or raw, from [libvirt]images_type and use_cow_images; `cdrom_bus` is what the
     guest's machine type has for discs; `cache_modes` is [libvirt]disk_cachemodes by kind of source;
     `default_cache_mode` is what qemu_img.cache_mode_for says of the instances directory; `most_disks` is
-    [compute]max_disk_devices_to_attach, negative for no limit; `prefix` is [libvirt]disk_prefix.
+    [compute]max_disk_devices_to_attach, negative for no limit; `prefix` is [libvirt]disk_prefix;
+    `forces_config_drive` is [DEFAULT]force_config_drive.
     """
 
     virt_type: str = "kvm"
     local_format: str = "qcow2"
     cdrom_bus: str = "ide"
     config_drive_device: str = "cdrom"
+    forces_config_drive: bool = False
     cache_modes: tuple[tuple[str, str], ...] = ()
     default_cache_mode: str = "none"
     most_disks: int = -1
@@ -82,9 +84,17 @@ def plan(spec: GuestSpec, options: StorageOptions, paths: InstancePaths) -> tupl
     disks: list[DiskPlan] = []
     for disk in sorted(spec.disks, key=_order):
         disks.append(_placed(disk, _local_part(disk, disks, options, paths), spec, naming))
-    if spec.instance.config_drive:
+    if needs_config_drive(spec.instance, spec.image_meta, options):
         disks.append(_config_drive(paths.config_drive(), options, naming))
     return tuple(disks)
+
+
+def needs_config_drive(instance: Any, image_meta: Any, options: StorageOptions) -> bool:
+    """Whether a guest has a config drive (contract host_files.json, config_drive.required_when)."""
+    if instance.config_drive or options.forces_config_drive:
+        return True
+    properties = image_meta.properties if image_meta is not None else {}
+    return bool(properties.get("img_config_drive") == "mandatory")
 
 
 def rescue_plan(rescue: RescueSpec, options: StorageOptions, paths: InstancePaths) -> tuple[DiskPlan, ...]:
@@ -109,7 +119,7 @@ def rescue_plan(rescue: RescueSpec, options: StorageOptions, paths: InstancePath
     if root is not None:
         local = _local_part(root, [], options, paths)
         disks.append(replace(local, bus=bus, target=naming.target(None, bus)))
-    if guest.instance.config_drive:
+    if needs_config_drive(guest.instance, guest.image_meta, options):
         disks.append(_config_drive(paths.config_drive(is_rescue=True), options, naming))
     return tuple(disks)
 

@@ -1,0 +1,63 @@
+"""Making a guest that does not exist yet: files, config drive, ports, definition, start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from computed import errors
+from computed.lib.undo import undo_on_error
+from computed.virt.libvirt import ending
+from computed.virt.libvirt.drafting import draft
+from computed.virt.libvirt.files import GuestFiles
+from computed.virt.libvirt.plugs import plug_all, unplug_all
+from computed.virt.libvirt.remembering import remember_choices
+from computed.virt.libvirt.starting import start
+
+if TYPE_CHECKING:
+    from computed.virt.libvirt.engine import Engine
+    from computed.virt.specs import GuestSpec
+
+LOG = logging.getLogger(__name__)
+
+
+class Birth:
+    """One spawn. When it fails nothing of it is left, except what libvirt may still be using: of a guest that
+    cannot be asked for nothing is removed."""
+
+    def __init__(self, engine: Engine, context: Any, spec: GuestSpec) -> None:
+        self._engine = engine
+        self._context = context
+        self._spec = spec
+        self._may_exist = False
+
+    def run(self) -> None:
+        """Make the guest. Raises InstanceExists, and what drafting, files and starting raise."""
+        engine, spec = self._engine, self._spec
+        if ending.find(engine, spec.instance.uuid) is not None:
+            raise errors.InstanceExists(name=spec.instance.name)
+        # What cannot be is refused before anything is fetched.
+        draft(engine, spec)
+        files = GuestFiles(engine, self._context, spec)
+        with undo_on_error() as undo:
+            undo.push("remove the files of the guest", lambda: self._take_back(files.take_back))
+            files.make_disks()
+            # Again, because a disk's format may follow from its image.
+            made = draft(engine, spec)
+            files.make_config_drive(made.config_drive)
+            xml = made.domain.to_xml()
+            undo.push("unplug the ports", lambda: self._take_back(lambda: unplug_all(engine, spec)))
+            plug_all(engine, spec)
+            undo.push("end the guest", lambda: ending.end(engine, spec.instance, keep_nvram=False))
+            self._may_exist = True
+            start(engine, engine.connection.define(xml), spec)
+        remember_choices(spec, made)
+        LOG.info("Instance %s has a guest", spec.instance.uuid)
+
+    def _take_back(self, undo: Callable[[], None]) -> None:
+        """Take back what a guest may be using: when libvirt has said that there is none."""
+        if self._may_exist and ending.find(self._engine, self._spec.instance.uuid) is not None:
+            raise errors.InstancePowerOffFailure(reason="its guest is still there")
+        self._may_exist = False
+        undo()

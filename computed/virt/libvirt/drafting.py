@@ -1,0 +1,101 @@
+"""Drafts a guest: from what was ordered to its disks and its definition; nothing is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from computed import errors
+from computed.virt.libvirt.design import GuestRequest, guest_domain
+from computed.virt.libvirt.design.machine import machine_for
+from computed.virt.libvirt.design.request import DirectBoot
+from computed.virt.libvirt.storage import disk_info
+from computed.virt.libvirt.storage.plan import DiskPlan, StorageOptions, plan
+
+if TYPE_CHECKING:
+    from computed.virt.libvirt.engine import Engine
+    from computed.virt.libvirt.storage.paths import InstancePaths
+    from computed.virt.libvirt.xml.domain import Domain
+    from computed.virt.specs import GuestSpec
+
+KERNEL: Final = "kernel"
+RAMDISK: Final = "ramdisk"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A guest on paper."""
+
+    disks: tuple[DiskPlan, ...]
+    domain: Domain
+
+    @property
+    def config_drive(self) -> DiskPlan | None:
+        """The plan of the config drive, if the guest has one."""
+        return next((disk for disk in self.disks if disk.kind == "config_drive"), None)
+
+
+def draft(engine: Engine, spec: GuestSpec, *, old: Domain | None = None) -> Draft:
+    """The guest as it would be made now; disks that are there keep their recorded formats.
+
+    `old` is its definition so far. Raises what storage.plan and the designers raise, InvalidVolume,
+    InternalError (a port that cannot be plugged here), InvalidDiskInfo, HypervisorUnavailable.
+    """
+    disks = plan_disks(engine, spec)
+    return Draft(disks, guest_domain(request(engine, spec, disks, old=old)))
+
+
+def plan_disks(engine: Engine, spec: GuestSpec) -> tuple[DiskPlan, ...]:
+    """The disks of a guest, those that are there in their recorded formats. Raises what `plan` raises,
+    InvalidVolume, InvalidDiskInfo."""
+    _refuse_volumes(spec)
+    paths = engine.paths(spec.instance)
+    planned = plan(spec, storage_options(engine, spec), paths)
+    recorded = disk_info.read(paths.disk_info)
+    return tuple(replace(disk, format=recorded.get(str(disk.path), disk.format)) for disk in planned)
+
+
+def storage_options(engine: Engine, spec: GuestSpec) -> StorageOptions:
+    """What holds for the disks of this guest: discs are where its machine has them. Raises
+    InvalidMachineType."""
+    options = engine.options.storage
+    if options.virt_type == "lxc":
+        return options
+    machine = machine_for(spec.image_meta, engine.host.facts(), engine.design_options)
+    return replace(options, cdrom_bus=machine.cdrom_bus)
+
+
+def request(
+    engine: Engine, spec: GuestSpec, disks: tuple[DiskPlan, ...], *, old: Domain | None = None
+) -> GuestRequest:
+    """What the designers look at. Raises InternalError, HypervisorUnavailable."""
+    instance = spec.instance
+    paths = engine.paths(instance)
+    network_info = spec.network_info or ()
+    interfaces, host_devices = engine.plugger.interfaces(instance, spec.image_meta, network_info)
+    return GuestRequest(
+        spec=spec,
+        host=engine.host.facts(),
+        options=engine.design_options,
+        paths=paths,
+        disks=disks,
+        interfaces=tuple(interfaces),
+        host_devices=tuple(host_devices),
+        created_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        direct_boot=_direct_boot(instance, paths),
+        old=old,
+    )
+
+
+def _refuse_volumes(spec: GuestSpec) -> None:
+    volume = next((disk for disk in spec.disks if disk.source == "volume"), None)
+    if volume is not None:
+        reason = f"volume {volume.volume_id} cannot be connected: this driver has no volumes yet"
+        raise errors.InvalidVolume(reason=reason)
+
+
+def _direct_boot(instance: Any, paths: InstancePaths) -> DirectBoot | None:
+    if not instance.kernel_id:
+        return None
+    return DirectBoot(paths.disk(KERNEL), paths.disk(RAMDISK) if instance.ramdisk_id else None)

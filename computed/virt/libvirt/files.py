@@ -1,0 +1,103 @@
+"""The files of one guest: made, made again where one is missing, and taken back."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from computed.lib.offload import offload
+from computed.virt.libvirt.drafting import KERNEL, RAMDISK, plan_disks
+from computed.virt.libvirt.drives import make_config_drive
+from computed.virt.libvirt.storage.disks import DiskOrder
+from computed.virt.libvirt.storage.paths import InstancePaths
+
+if TYPE_CHECKING:
+    from computed.virt.libvirt.engine import Engine
+    from computed.virt.libvirt.storage.plan import DiskPlan
+    from computed.virt.specs import GuestSpec
+
+LOG = logging.getLogger(__name__)
+
+
+class GuestFiles:
+    """The directory of an instance, and how to bring it back to what it was."""
+
+    def __init__(self, engine: Engine, context: Any, spec: GuestSpec) -> None:
+        self._engine = engine
+        self._context = context
+        self._spec = spec
+        self.paths: InstancePaths = engine.paths(spec.instance)
+        self._before = _names_in(self.paths.directory)
+
+    def make_disks(self) -> None:
+        """Make the local disks, kernel and RAM disk that are not there, from the instance's image.
+
+        Raises what Disks.create raises (ImageUnacceptable, FlavorDiskSmallerThanImage, ImageNotFound...).
+        """
+        engine, instance = self._engine, self._spec.instance
+        order = DiskOrder(
+            paths=self.paths,
+            source_of=lambda image_id: engine.images.source_of(self._context, image_id),
+            os_type=instance.os_type,
+            file_systems=engine.options.file_systems,
+            is_preallocating=engine.options.is_preallocating,
+        )
+        for image_id, name in ((instance.kernel_id, KERNEL), (instance.ramdisk_id, RAMDISK)):
+            if image_id:
+                engine.disks.fetch_plain(image_id, name, order)
+        engine.disks.create(plan_disks(engine, self._spec), order)
+        self._have_console_log()
+
+    def have_bases(self) -> None:
+        """Fetch images again whose disks lie on files that have vanished. Raises what Disks.restore_base
+        raises."""
+        for disk in plan_disks(self._engine, self._spec):
+            if disk.kind != "root" or not disk.image_id or disk.path is None or not disk.path.exists():
+                continue
+            # A source asks the image service: only where it is needed.
+            if self._engine.disks.lacks_base(self.paths, disk.path):
+                source = self._engine.images.source_of(self._context, disk.image_id)
+                self._engine.disks.restore_base(self.paths, disk.path, source)
+
+    def make_config_drive(self, plan: DiskPlan | None, *, only_if_missing: bool = False) -> None:
+        """Write the config drive, if there is to be one. Raises what make_config_drive raises."""
+        if plan is None or plan.path is None or (only_if_missing and plan.path.exists()):
+            return
+        make_config_drive(self._engine, self._context, self._spec, plan.path)
+
+    def _have_console_log(self) -> None:
+        # Made by us, so that we can read it: virtlogd would make it readable for root only.
+        self.paths.console_log.touch(mode=0o644)
+
+    def take_back(self) -> None:
+        """Remove what was not there before. Raises OSError."""
+        if self._before is None:
+            offload(self.paths.remove)
+            return
+        for name in (_names_in(self.paths.directory) or frozenset()) - self._before:
+            path = self.paths.directory / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _names_in(directory: Path) -> frozenset[str] | None:
+    """The names of all files; None when there is no such directory."""
+    try:
+        return frozenset(path.name for path in directory.iterdir())
+    except FileNotFoundError:
+        return None
+
+
+def remove_all(paths: InstancePaths) -> bool:
+    """Remove the directory of an instance, and what a resize has kept; whether nothing is left.
+
+    What cannot be removed is logged: it is tried again later by who finds that something is left.
+    """
+    try:
+        if paths.resize_directory.exists():
+            offload(shutil.rmtree, paths.resize_directory)
+        return offload(paths.remove)
+    except OSError as error:
+        LOG.warning("Files of instance %s are left: %s", paths.uuid, error)
+        return False

@@ -1,0 +1,30 @@
+"""Looking at guests: the part of the driver behind StatePort."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from computed import errors
+from computed.lib.offload import offload
+from computed.virt.libvirt import console_log
+from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.port.guests import StatePort
+from computed.virt.specs import GuestState
+
+
+class LibvirtStates(LibvirtPart, StatePort):
+    """One guest; the host side knows of all of them in one call."""
+
+    def state(self, instance: Any) -> GuestState:
+        return self._engine.connection.guest(instance.uuid).state()
+
+    def console_output(self, context: Any, instance: Any) -> bytes:
+        self._engine.connection.guest(instance.uuid)
+        log = self._engine.paths(instance).console_log
+        try:
+            return offload(console_log.read, log)
+        except OSError as error:
+            raise errors.ConsoleNotAvailable() from error
+
+    def has_disks_of(self, instance: Any) -> bool:
+        return self._engine.paths(instance).directory.exists()
