@@ -62,7 +62,7 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
         cache_subdirectory=conf.image_cache.subdirectory_name,
         storage=StorageOptions(
             virt_type=libvirt.virt_type,
-            local_format=_local_format(conf),
+            local_format="raw" if libvirt.virt_type == "lxc" else _local_format(conf),
             forces_config_drive=conf.force_config_drive,
             config_drive_device=DEVICE_TYPES[drive.file_system],
             cache_modes=tuple(_cache_modes(libvirt.disk_cachemodes)),

@@ -12,8 +12,8 @@ from typing import Final
 from oslo_concurrency import processutils
 
 from computed import errors
-from computed.virt.libvirt.storage import disk_info, filesystems
-from computed.virt.libvirt.storage.cache import ImageCache
+from computed.virt.libvirt.storage import container_root, disk_info, filesystems
+from computed.virt.libvirt.storage.cache import CachedImage, ImageCache
 from computed.virt.libvirt.storage.download import ImageSource
 from computed.virt.libvirt.storage.filesystems import FileSystemOptions
 from computed.virt.libvirt.storage.paths import InstancePaths
@@ -162,10 +162,21 @@ class Disks:
             if plan.format == "qcow2":
                 self._tool.create_overlay(path, base.path, base.info, plan.size_bytes)
                 return "qcow2"
+            if plan.bus == "lxc":
+                return self._make_container_root(plan, path, base)
             _copy(base.path, path)
         if plan.size_bytes and plan.size_bytes > base.info.virtual_size_bytes:
             self._tool.resize(path, base.format, plan.size_bytes)
         return base.format
+
+
+    def _make_container_root(self, plan: DiskPlan, path: Path, base: CachedImage) -> str:
+        """The kernel mounts it, which knows no image formats."""
+        self._tool.convert(base.path, base.info, path, "raw")
+        if plan.size_bytes and plan.size_bytes > base.info.virtual_size_bytes:
+            self._tool.resize(path, "raw", plan.size_bytes)
+        container_root.fit(path, str(plan.image_id))
+        return "raw"
 
 
 def _filling(plan: DiskPlan, path: Path, order: DiskOrder) -> tuple[str, Callable[[Path], None]]:

@@ -13,12 +13,19 @@ _ADMIN_DIRECTORIES: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where file-system makers are; not on the path of an ordinary user."""
 
 
-def run(program: str, *arguments: str, **environment: str) -> None:
-    """Run one. Raises ImageToolFailed with its name and what it said."""
+_LIMITS: Final = processutils.ProcessLimits(cpu_time=300, address_space=4 << 30)
+"""Some of them read what a tenant has written."""
+
+
+def run(program: str, *arguments: str, accepted: tuple[int, ...] = (0,), **environment: str) -> None:
+    """Run one; `accepted` are the exit codes that are no failure. Raises ImageToolFailed with its name and
+    what it said."""
     path = f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}"
     variables = {**os.environ, "LC_ALL": "C", **environment, "PATH": path}
     try:
-        processutils.execute(program, *arguments, env_variables=variables)
+        processutils.execute(
+            program, *arguments, env_variables=variables, check_exit_code=list(accepted), prlimit=_LIMITS
+        )
     except processutils.ProcessExecutionError as error:
         said = (error.stderr or error.description or "").strip() or f"exit code {error.exit_code}"
         raise errors.ImageToolFailed(f"{program}: {said}") from error

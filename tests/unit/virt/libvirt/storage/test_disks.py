@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -43,10 +44,10 @@ class Host:
             self.paths, lambda image_id: self.shop.source(disk_format, image_id=image_id), **more
         )
 
-    def create(self, *specs, local_format="qcow2"):
+    def create(self, *specs, local_format="qcow2", virt_type="kvm"):
         instance = SimpleNamespace(uuid=UUID, config_drive="")
         spec = GuestSpec(instance=instance, image_meta=None, network_info=[], disks=specs)
-        plans = plan(spec, StorageOptions(local_format=local_format), self.paths)
+        plans = plan(spec, StorageOptions(virt_type=virt_type, local_format=local_format), self.paths)
         return self.disks.create(plans, self.order)
 
     def formats(self):
@@ -223,3 +224,57 @@ def test_a_kernel(tmp_path):
     assert host.formats() == {str(path): "raw"}
     host.disks.fetch_plain(IMAGE_ID, "kernel", host.order)
     assert host.shop.reads == [0]
+
+
+def _file_system(tmp_path, size_mib=8):
+    """An ext4 file system with a file in it, as bytes."""
+    tree, path = tmp_path / "tree", tmp_path / "tree.img"
+    tree.mkdir()
+    (tree / "hello").write_text("from the image")
+    env = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
+    subprocess.run(
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path, f"{size_mib}M"], check=True, env=env
+    )
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("declared", "force_raw"), [("raw", True), ("qcow2", True), ("qcow2", False)])
+def test_the_root_of_a_container_is_a_raw_file_system_as_large_as_its_disk(declared, force_raw, tmp_path):
+    data = _file_system(tmp_path)
+    if declared == "qcow2":
+        (tmp_path / "plain").write_bytes(data)
+        command = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", tmp_path / "plain", tmp_path / "image"]
+        subprocess.run(command, check=True)
+        data = (tmp_path / "image").read_bytes()
+    host = Host(tmp_path / "host", data, declared, force_raw=force_raw)
+    host.create(ROOT, local_format="raw", virt_type="lxc")
+    disk = host.paths.disk()
+    assert host.formats() == {str(disk): "raw"} and disk.stat().st_size == GIB
+    with disk.open("rb") as file:
+        file.seek(1024)
+        superblock = file.read(1024)
+    blocks, block_size = int.from_bytes(superblock[4:8], "little"), 1024 << superblock[24]
+    assert GIB - 128 * MIB < blocks * block_size <= GIB
+    shown = subprocess.run(
+        ["/usr/sbin/debugfs", "-R", "cat hello", disk], capture_output=True, check=True, text=True
+    )
+    assert shown.stdout == "from the image"
+
+
+_PARTITION = b"\x80\0\0\0\x83\0\0\0" + (1).to_bytes(4, "little") + (100).to_bytes(4, "little")
+_PARTITIONED = bytes(446) + _PARTITION + bytes(48) + b"\x55\xaa" + bytes(MIB)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (RAW, "no file system"),
+        (_PARTITIONED, "has partitions"),
+        (bytes(1080) + b"\x53\xef" + bytes(MIB), "e2fsck"),
+    ],
+)
+def test_what_no_container_can_start_from_is_refused(data, reason, tmp_path):
+    host = Host(tmp_path, data)
+    with pytest.raises((errors.ImageUnacceptable, errors.ImageToolFailed), match=reason):
+        host.create(ROOT, local_format="raw", virt_type="lxc")
+    assert not host.paths.disk().exists() and not host.paths.disk_info.exists()
