@@ -50,6 +50,11 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
     Raises ConfigError for what this driver cannot do or a file that cannot be read.
     """
     libvirt = conf.libvirt
+    if libvirt.virt_type == "lxc" and (libvirt.uid_maps or libvirt.gid_maps):
+        raise errors.ConfigError(
+            "[libvirt]uid_maps, gid_maps: libvirt mounts the root disk of a container, which it cannot do in a "
+            "user namespace; containers with mapped ids are not built yet"
+        )
     drive = DriveOptions(
         publisher=f"computed {__version__}",
         file_system=conf.config_drive_format,

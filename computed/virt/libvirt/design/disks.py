@@ -43,8 +43,20 @@ def design_disks(draft: Draft, domain: Domain) -> None:
 
 
 def _design_root_directory(draft: Draft, domain: Domain) -> None:
-    root = draft.request.paths.rootfs
-    domain.filesystems.append(Filesystem(type="mount", source_dir=str(root), target_dir="/"))
+    """libvirt mounts the disk itself (storage/container_root.py), where the stock agent gives it a directory;
+    qcow2 are disks that the stock agent made."""
+    root = next((plan for plan in draft.disks if plan.kind == "root"), None)
+    if root is None:
+        raise errors.Invalid("A container starts from an image, not from a volume.")
+    domain.filesystems.append(
+        Filesystem(
+            type="file",
+            driver_type="loop" if root.format == "raw" else "nbd",
+            driver_format=root.format,
+            source_file=str(root.path),
+            target_dir="/",
+        )
+    )
 
 
 def _refuse_encrypted(draft: Draft) -> None:

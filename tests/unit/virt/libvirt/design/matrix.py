@@ -273,7 +273,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
         ),
         "options": {"file_backed_memory_mib": 1},
     },
-    "lxc": {"options": {"virt_type": "lxc"}},
+    "lxc": {"options": {"virt_type": "lxc"}, "storage": {"local_format": "raw"}},
     "lxc-id-maps": {
         "options": {"virt_type": "lxc", "uid_maps": ("0:1000:10", "x"), "gid_maps": ("0:2000:10",)},
         "extra_specs": {"quota:cpu_shares": "100"},
