@@ -52,8 +52,8 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
     libvirt = conf.libvirt
     if libvirt.virt_type == "lxc" and (libvirt.uid_maps or libvirt.gid_maps):
         raise errors.ConfigError(
-            "[libvirt]uid_maps, gid_maps: libvirt mounts the root disk of a container, which it cannot do in a "
-            "user namespace; containers with mapped ids are not built yet"
+            "[libvirt]uid_maps, gid_maps: libvirt mounts the root disk of a container, which it cannot do in "
+            "a user namespace; containers with mapped ids are not built yet"
         )
     drive = DriveOptions(
         publisher=f"computed {__version__}",
