@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from computed import errors
-from computed.virt.libvirt.storage.programs import run
+from computed.virt.libvirt.storage.programs import run, run_accepting
 
 _HEAD_BYTES: Final = 1 << 17
 _FILE_SYSTEMS: Final = (
@@ -47,7 +47,7 @@ def fit(path: Path, image_id: str) -> None:
     if kind is None:
         raise errors.ImageUnacceptable(image_id=image_id, reason=_refusal(path))
     if kind == "ext":
-        run("e2fsck", "-f", "-p", str(path), accepted=(0, _MENDED))
+        run_accepting((0, _MENDED), "e2fsck", "-f", "-p", str(path))
         run("resize2fs", str(path))
 
 
