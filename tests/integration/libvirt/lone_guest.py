@@ -18,6 +18,7 @@ from computed.conf import register_all
 from computed.virt.collaborators import NOBODY
 from computed.virt.libvirt import options
 from computed.virt.libvirt.connection import Connection, Patience
+from computed.virt.libvirt.design.options import DesignOptions
 from computed.virt.libvirt.engine import Engine
 from computed.virt.libvirt.image_sources import ImageSources
 from computed.virt.libvirt.storage import disk_info
@@ -75,6 +76,7 @@ def make_engine(libvirtd: PrivateLibvirtd, directory: Path, **overrides: Any) ->
         conf=conf,
         collaborators=NOBODY,
         options=read,
+        design_options=DesignOptions.from_conf(conf),
         connection=Connection(libvirtd.uri, patience=Patience(retry_seconds=0.5)),
         host=cast(Any, None),
         events=cast(Any, None),
