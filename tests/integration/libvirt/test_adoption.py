@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,17 @@ from tests.integration import accounts
 from tests.integration.agents import COMPUTED, STOCK, Agent
 from tests.integration.cloud import Cloud
 from tests.integration.libvirt.site import LARGE, Guest, Site
+from tests.integration.plane import waiting
+
+#: fields of a hypervisor that tell one moment from another
+_MOMENTARY = (
+    "current_workload",
+    "disk_available_least",
+    "running_vms",
+    "memory_mb_used",
+    "free_ram_mb",
+    "service",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +46,35 @@ def _become(agent: Agent, kind: str, cloud: Cloud) -> None:
     cloud.wait_heartbeat([agent])
 
 
+def test_the_operator_sees_the_same_host(stock: Agent, cloud: Cloud) -> None:
+    _become(stock, STOCK, cloud)
+    before = _seen(cloud, stock.host)
+    _become(stock, COMPUTED, cloud)
+    # By then it has looked at the host and told placement.
+    waiting.until("a look at the host", lambda: _is_ready(stock), 60)
+    assert _seen(cloud, stock.host) == before
+
+
+def _is_ready(agent: Agent) -> None:
+    if "This compute service is ready" not in agent.daemon.log.read_text().rpartition("\n=== ")[2]:
+        raise waiting.NotYet(agent.daemon.tail())
+
+
+def _seen(cloud: Cloud, host: str) -> dict[str, Any]:
+    """What the control plane was told about a host, without what changes by the second."""
+    node = cloud.hypervisor(host)
+    assert node is not None
+    facts = {key: value for key, value in node.items() if key not in _MOMENTARY}
+    if isinstance(facts["cpu_info"], str):
+        facts["cpu_info"] = json.loads(facts["cpu_info"])
+    facts["cpu_info"]["features"].sort()
+    inventories = cloud.provider(node["id"], "inventories")["inventories"]
+    traits = sorted(cloud.provider(node["id"], "traits")["traits"])
+    return {"facts": facts, "inventories": inventories, "traits": traits}
+
+
 def test_there_and_back(stock: Agent, site: Site, cloud: Cloud) -> None:
+    _become(stock, STOCK, cloud)
     guests = site.boot(3, "adopted")
     for guest in guests:
         guest.ready(boots=1)
