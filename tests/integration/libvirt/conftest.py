@@ -11,9 +11,10 @@ from tests.integration.agents import REAL_NETWORK, Agent
 from tests.integration.cloud import Cloud
 from tests.integration.conftest import BACKENDS
 from tests.integration.libvirt.site import Site
-from tests.integration.plane import install
-from tests.integration.plane.hypervisor import Hypervisor
+from tests.integration.plane import install, waiting
+from tests.integration.plane.hypervisor import Hypervisor, guests
 from tests.integration.plane.plane import Plane
+from tests.integration.plane.processes import DaemonDied
 
 
 @pytest.fixture(scope="package")
@@ -40,8 +41,7 @@ def site(cloud: Cloud, hypervisor: Hypervisor) -> Iterator[Site]:
 def compute(plane: Plane, cloud: Cloud, hypervisor: Hypervisor, agent_kind: str) -> Iterator[Agent]:
     """The one agent of the hypervisor; a test may let it become the other kind, and back."""
     made = Agent(plane, hypervisor.host, agent_kind, BACKENDS[0], hypervisor.options(), REAL_NETWORK)
-    made.start()
-    cloud.wait_usable([made])
+    _start_on_a_new_host(made, cloud)
     yield made
     if cloud.servers():
         install.say("left behind:", *(server.name for server in cloud.servers().values()))
@@ -50,3 +50,21 @@ def compute(plane: Plane, cloud: Cloud, hypervisor: Hypervisor, agent_kind: str)
         cloud.delete(list(cloud.servers()), 60)
     made.daemon.stop()
     cloud.forget(made.host)
+
+
+def _start_on_a_new_host(agent: Agent, cloud: Cloud) -> None:
+    """Both agents refuse a new host that has guests already: wait until those of other users have gone."""
+    for last in (False, False, True):
+        waiting.until("no guests of others on this machine", _nobody_is_there, 120, 1)
+        agent.start()
+        try:
+            cloud.wait_usable([agent])
+            return
+        except DaemonDied:
+            if last or not guests(""):
+                raise
+
+
+def _nobody_is_there() -> None:
+    if guests(""):
+        raise waiting.NotYet(guests(""))
