@@ -18,14 +18,16 @@ def realtime_vcpus(vcpus: int, mask: str | None, *, emulator_is_elsewhere: bool)
         chosen = everything if not text else frozenset(parse_cpu_set(text))
     except ValueError as error:
         raise errors.RealtimeMaskNotFoundOrInvalid(
-            f"Real-time mask {mask!r} is no set of CPUs: {error}"
+            f"hw:cpu_realtime_mask or hw_cpu_realtime_mask is {mask!r}, no set of CPUs: {error}"
         ) from error
     if not chosen or not chosen <= everything:
         raise errors.RealtimeMaskNotFoundOrInvalid(
-            f"Real-time mask {mask!r} must name some of the {vcpus} virtual CPUs and no other."
+            f"hw:cpu_realtime_mask or hw_cpu_realtime_mask is {mask!r}; it must name some of the {vcpus} "
+            f"virtual CPUs and no other."
         )
     if chosen == everything and not emulator_is_elsewhere:
         raise errors.RealtimeMaskNotFoundOrInvalid(
-            f"Real-time mask {mask!r} leaves no virtual CPU to the emulator's threads."
+            f"hw:cpu_realtime_mask or hw_cpu_realtime_mask is {mask!r}; it leaves no virtual CPU to the "
+            f"emulator's threads (or set hw:emulator_threads_policy)."
         )
     return chosen

@@ -54,7 +54,9 @@ def design_tpm(draft: Draft, domain: Domain) -> None:
         )
     secret = draft.instance.system_metadata.get("vtpm_secret_uuid")
     if not secret:
-        raise errors.Invalid("hw_tpm_version is set, but there is no secret to encrypt the TPM's state with.")
+        raise errors.Invalid(
+            f"hw_tpm_version is {version}, but there is no secret to encrypt the TPM's state with."
+        )
     domain.tpm = Tpm(model=model, backend_type="emulator", backend_version=version, secret_uuid=secret)
 
 
@@ -62,7 +64,9 @@ def design_watchdog(draft: Draft, domain: Domain) -> None:
     """The image's word goes before the flavor's. Raises InvalidWatchdogAction."""
     action = draft.wishes.prop("hw_watchdog_action") or draft.wishes.extra("hw:watchdog_action") or "disabled"
     if action not in _WATCHDOG_ACTIONS:
-        raise errors.InvalidWatchdogAction(action=action)
+        raise errors.InvalidWatchdogAction(
+            f"hw:watchdog_action is {action!r}; it can be {', '.join(_WATCHDOG_ACTIONS)}."
+        )
     if action != "disabled" and not draft.is_container:
         domain.watchdog = Watchdog(model="i6300esb", action=action)
 
@@ -89,9 +93,14 @@ def design_iommu(draft: Draft, domain: Domain) -> None:
             f"Extra spec hw:viommu_model is {model!r}; it can be {', '.join(_IOMMU_MODELS)}."
         )
     if not machine.is_x86 and machine.arch != "aarch64":
-        raise errors.InvalidVIOMMUArchitecture(arch=machine.arch)
+        raise errors.InvalidVIOMMUArchitecture(
+            f"hw:viommu_model or hw_viommu_model is {model!r}; {machine.arch} has no virtual IOMMU."
+        )
     if ("q35" if machine.is_x86 else "virt") not in (machine.type or ""):
-        raise errors.InvalidVIOMMUMachineType(mtype=machine.type, arch=machine.arch)
+        raise errors.InvalidVIOMMUMachineType(
+            f"hw:viommu_model or hw_viommu_model is {model!r}; machine type {machine.type} on "
+            f"{machine.arch} has no virtual IOMMU."
+        )
     if model == "auto":
         older = "intel" if machine.is_x86 else "smmuv3"
         model = "virtio" if draft.host.libvirt_version >= _VIRTIO_IOMMU else older

@@ -88,11 +88,18 @@ def _design_firmware(draft: Draft, domain: Domain, os: Os) -> None:
             )
         return
     if draft.machine.type is None or not _supports(draft, "efi"):
-        raise errors.UEFINotSupported()
+        raise errors.UEFINotSupported(
+            f"hw_firmware_type {kind!r} is asked for, and this host has no UEFI firmware for machine type "
+            f"{draft.machine.type} on {draft.machine.arch}."
+        )
     is_secure = secure_boot in ("required", "optional") and _can_boot_securely(draft)
     if secure_boot == "required" and not is_secure:
-        raise errors.SecureBootNotSupported()
-    os.loader_secure = is_secure
+        raise errors.SecureBootNotSupported(
+            f"os_secure_boot or os:secure_boot is {secure_boot!r}, and this host cannot boot machine type "
+            f"{draft.machine.type} on {draft.machine.arch} securely."
+        )
+    # A libvirt that chooses the firmware refuses to be told secure=no; the feature says it.
+    os.loader_secure = True if is_secure else None
     if wishes.prop("hw_firmware_stateless"):
         os.loader_stateless = True
     if _keeps_firmware(draft, domain, os):
@@ -106,8 +113,9 @@ def _keeps_firmware(draft: Draft, domain: Domain, os: Os) -> bool:
     old = draft.request.old
     if old is None or old.os is None or old.os.loader is None:
         return False
-    if bool(old.os.loader_secure) != os.loader_secure:
+    if bool(old.os.loader_secure) != bool(os.loader_secure):
         return False
+    os.loader_secure = bool(os.loader_secure)
     os.loader = old.os.loader
     os.loader_type = old.os.loader_type
     os.loader_readonly = old.os.loader_readonly

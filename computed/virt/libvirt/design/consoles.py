@@ -34,16 +34,21 @@ def _count(wishes: Wishes, virt_type: str) -> int:
     try:
         flavor = int(text or 0)
     except ValueError:
-        raise errors.ImageSerialPortNumberInvalid(num_ports=text) from None
+        raise errors.ImageSerialPortNumberInvalid(
+            f"Extra spec hw:serial_port_count is {text!r}, which is no whole number."
+        ) from None
     if flavor and image and image > flavor:
         raise errors.ImageSerialPortNumberExceedFlavorValue(
             f"Image property hw_serial_port_count is {image}; hw:serial_port_count allows {flavor}."
         )
     count = int(image or flavor or 1)
     if count < 0:
-        raise errors.ImageSerialPortNumberInvalid(num_ports=count)
+        raise errors.ImageSerialPortNumberInvalid(f"hw_serial_port_count is {count}; the least is 1.")
     if count > _MOST_PORTS:
-        raise errors.SerialPortNumberLimitExceeded(allowed=_MOST_PORTS, virt_type=virt_type)
+        raise errors.SerialPortNumberLimitExceeded(
+            f"hw:serial_port_count or hw_serial_port_count is {count}; a guest of {virt_type} has at most "
+            f"{_MOST_PORTS} serial ports."
+        )
     return count
 
 

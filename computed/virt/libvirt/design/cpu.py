@@ -50,7 +50,7 @@ def _mode(draft: Draft) -> str:
     if asked is not None:
         if possible is not None and asked not in (*possible, "none") and not draft.machine.is_foreign:
             raise errors.InvalidCPUInfo(
-                reason=f"[libvirt]cpu_mode is {asked!r}; this host has {', '.join(sorted(possible))}"
+                f"[libvirt]cpu_mode is {asked!r}; this host has {', '.join(sorted(possible))}"
             )
         return asked
     # Neither libvirt nor QEMU can tell what model an ARM processor is.
@@ -66,7 +66,7 @@ def _model(draft: Draft) -> str | None:
     if not names:
         if draft.machine.arch == "aarch64":
             return "max"
-        raise errors.InvalidCPUInfo(reason="[libvirt]cpu_mode is 'custom', but cpu_models names none")
+        raise errors.InvalidCPUInfo("[libvirt]cpu_mode is 'custom', but cpu_models names none")
     flags = draft.request.required_cpu_flags
     if not flags:
         return names[0].name
@@ -74,7 +74,7 @@ def _model(draft: Draft) -> str | None:
         if model.features is not None and flags <= model.features:
             return model.name
     raise errors.InvalidCPUInfo(
-        reason=f"none of the models {', '.join(model.name for model in names)} has all of the flags "
+        f"None of the models {', '.join(model.name for model in names)} has all of the flags "
         f"{', '.join(sorted(flags))} that the flavor's traits require"
     )
 
@@ -86,7 +86,7 @@ def _known(name: str, draft: Draft) -> CpuModel:
     if arch not in X86 and arch not in PPC:
         return models.get(name.lower(), CpuModel(name))
     if name.lower() not in models:
-        raise errors.InvalidCPUInfo(reason=f"[libvirt]cpu_models names {name!r}, which libvirt does not know")
+        raise errors.InvalidCPUInfo(f"[libvirt]cpu_models names {name!r}, which libvirt does not know")
     return models[name.lower()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from computed import errors
 from computed.virt.libvirt.design import (
     board,
     boot,
@@ -22,6 +23,7 @@ from computed.virt.libvirt.design import (
 from computed.virt.libvirt.design.draft import Draft
 from computed.virt.libvirt.design.request import GuestRequest
 from computed.virt.libvirt.xml.domain import Domain
+from computed.virt.libvirt.xml.element import XmlError
 
 Designer = Callable[[Draft, Domain], None]
 
@@ -77,10 +79,14 @@ def guest_domain(request: GuestRequest) -> Domain:
     """The whole guest as libvirt shall define it.
 
     Raises the error classes of the stock agent for an image property, an extra spec or an option that this
-    host cannot honour; xml.XmlError (at `to_xml`) for a value that cannot be said in XML.
+    host cannot honour; Invalid for a value that cannot be said in XML.
     """
     draft = Draft(request)
     domain = Domain()
     for design in DESIGNERS:
         design(draft, domain)
+    try:
+        domain.build()
+    except XmlError as error:
+        raise errors.Invalid(f"The guest cannot be described to libvirt: {error}") from error
     return domain

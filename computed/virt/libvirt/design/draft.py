@@ -74,7 +74,9 @@ class Draft:
             return usual
         mode = _MODES.get(asked.lower(), asked.lower())
         if mode != usual:
-            raise errors.InvalidVirtualMachineMode(vmmode=asked)
+            raise errors.InvalidVirtualMachineMode(
+                f"hw_vm_mode or vm_mode is {asked!r}; under {self.options.virt_type} it can be {usual}."
+            )
         return usual
 
     @property

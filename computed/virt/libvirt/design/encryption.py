@@ -30,13 +30,13 @@ def encryption_of(draft: Draft) -> str | None:
     model = wishes.one_of("mem_encryption_model", _MODELS) or _SEV
     if wishes.prop("hw_firmware_type") != "uefi":
         raise errors.FlavorImageConflict(
-            f"Memory encryption (hw:mem_encryption, hw_mem_encryption) needs property hw_firmware_type=uefi "
+            f"hw:mem_encryption or hw_mem_encryption is true; that needs property hw_firmware_type=uefi "
             f"on image {wishes.image_name}; it is {wishes.prop('hw_firmware_type')!r}."
         )
     _check_machine(draft, wishes)
     if not _has(draft, model):
         raise errors.Invalid(
-            f"hw_mem_encryption_model {model} is asked for, and this host does not have it "
+            f"hw_mem_encryption is true with hw_mem_encryption_model {model}, and this host does not have it "
             f"(its libvirt, QEMU, kernel or processor lacks it)."
         )
     return model
@@ -61,7 +61,7 @@ def _check_machine(draft: Draft, wishes: Wishes) -> None:
         mtype=draft.machine.type,
         image_name=wishes.image_name,
         image_id=getattr(wishes.image_meta, "id", None),
-        reason="memory encryption (hw_mem_encryption) needs machine type q35",
+        reason="hw:mem_encryption or hw_mem_encryption is true, which needs machine type q35",
     )
 
 

@@ -72,11 +72,14 @@ def _is_locked(draft: Draft) -> bool:
     flavor_text, image = wishes.both("locked_memory")
     flavor = None if flavor_text is None else wishes.extra_flag("hw:locked_memory")
     if flavor is not None and image is not None and flavor != image:
-        raise errors.FlavorImageLockedMemoryConflict(image=image, flavor=flavor)
+        raise errors.FlavorImageLockedMemoryConflict(
+            f"Extra spec hw:locked_memory is {flavor_text!r}, image property hw_locked_memory is {image}: "
+            f"they contradict each other."
+        )
     is_locked = image if flavor is None else flavor
     if is_locked and not any(wishes.both("mem_page_size")):
         raise errors.LockMemoryForbidden(
-            "hw:locked_memory or hw_locked_memory is set without hw:mem_page_size or hw_mem_page_size."
+            "hw:locked_memory or hw_locked_memory is true without hw:mem_page_size or hw_mem_page_size."
         )
     return bool(is_locked) or (not draft.is_container and encryption_of(draft) is not None)
 

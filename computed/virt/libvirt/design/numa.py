@@ -37,6 +37,7 @@ def design_numa(draft: Draft, domain: Domain) -> None:
     Without a NUMA topology the guest floats over [compute]cpu_shared_set, if there is one. Raises
     NUMATopologyUnsupported, RealtimeMaskNotFoundOrInvalid, InvalidEmulatorThreadsPolicy, Invalid.
     """
+    emulator_policy(draft)
     topology = draft.instance.numa_topology
     if topology is None:
         shared = _shared_cpus(draft)
@@ -85,7 +86,9 @@ def emulator_policy(draft: Draft) -> str | None:
     """hw:emulator_threads_policy; raises InvalidEmulatorThreadsPolicy."""
     policy = draft.wishes.extra("hw:emulator_threads_policy")
     if policy and policy not in _EMULATOR_POLICIES:
-        raise errors.InvalidEmulatorThreadsPolicy(requested=policy, available=", ".join(_EMULATOR_POLICIES))
+        raise errors.InvalidEmulatorThreadsPolicy(
+            f"hw:emulator_threads_policy is {policy!r}; it can be {', '.join(_EMULATOR_POLICIES)}."
+        )
     return policy or None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     "q35-uefi-secure": {"properties": {**UEFI, "os_secure_boot": "required"}},
     "q35-uefi-stateless": {"properties": {**UEFI, "hw_firmware_stateless": "true"}},
     "q35-uefi-again": {"properties": {**UEFI, "os_secure_boot": "optional"}, "old": OLD_UEFI},
+    "q35-uefi-kept": {
+        "properties": UEFI,
+        "old": replace(OLD_UEFI, os=replace(OLD_UEFI.os, loader_secure=None)),
+    },
     "q35-pcie-ports": {"properties": Q35, "options": {"pcie_ports": 3}},
     "machine-option": {"options": {"machine_types": (("x86_64", "pc-q35-7.2"),), "pcie_ports": 1}},
     "aarch64": {"host": ARM, "storage": {"cdrom_bus": "scsi"}, "of_instance": {"config_drive": "True"}},
@@ -272,6 +277,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
             ),
         ),
         "options": {"file_backed_memory_mib": 1},
+        "of_instance": {"numa_topology": numa({"id": 0, "cpuset": {0, 1}, "memory": 2048})},
     },
     "lxc": {"options": {"virt_type": "lxc"}, "storage": {"local_format": "raw"}},
     "lxc-id-maps": {
