@@ -176,7 +176,16 @@ def _facts(capabilities: Capabilities, virt_type: str, domains: DomainsByMachine
         firmwares=firmware.read(),
         cells=cpu_facts.cells(capabilities),
         perf_events=PERF_EVENTS,
+        has_cpu_control=_has_cpu_control(),
     )
+
+
+def _has_cpu_control(root: Path = Path("/sys/fs/cgroup")) -> bool:
+    """Whether the kernel can divide CPU time among guests; where nothing can be read it can."""
+    try:
+        return (root / "cpu").exists() or "cpu" in (root / "cgroup.controllers").read_text().split()
+    except OSError:
+        return True
 
 
 def online_cpus(connection: Connection) -> frozenset[int]:

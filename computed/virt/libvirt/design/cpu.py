@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from computed import errors
@@ -10,9 +11,11 @@ from computed.virt.libvirt.design.draft import Draft
 from computed.virt.libvirt.design.host_facts import CpuModel
 from computed.virt.libvirt.design.machine import PPC, X86
 from computed.virt.libvirt.design.wishes import Wishes
+from computed.virt.libvirt.traits import CPU_FEATURES
 from computed.virt.libvirt.xml.cpu import Cpu, CpuFeature
 from computed.virt.libvirt.xml.domain import Domain
 
+_TRAIT: Final = re.compile(r"trait[a-zA-Z0-9_-]{0,64}:")
 _EMULATED: Final = {"aarch64": "cortex-a57", "ppc64le": "POWER8"}
 _WITHOUT_MODELS: Final = frozenset({"mipsel"})
 _MAXPHYSADDR_MODES: Final = ("passthrough", "emulate")
@@ -67,8 +70,8 @@ def _model(draft: Draft) -> str | None:
         if draft.machine.arch == "aarch64":
             return "max"
         raise errors.InvalidCPUInfo("[libvirt]cpu_mode is 'custom', but cpu_models names none")
-    flags = draft.request.required_cpu_flags
-    if not flags:
+    flags = _required_flags(draft.wishes)
+    if not flags or all(model.features is None for model in names):
         return names[0].name
     for model in names:
         if model.features is not None and flags <= model.features:
@@ -79,11 +82,23 @@ def _model(draft: Draft) -> str | None:
     )
 
 
+def _required_flags(wishes: Wishes) -> frozenset[str]:
+    """The flags of the traits that the flavor requires, in whatever group of resources."""
+    traits = {
+        _TRAIT.sub("", name)
+        for name, value in wishes.extra_specs.items()
+        if value == "required" and _TRAIT.match(name)
+    }
+    return frozenset(
+        flag for flag, names in CPU_FEATURES.items() if any(f"HW_CPU_X86_{name}" in traits for name in names)
+    )
+
+
 def _known(name: str, draft: Draft) -> CpuModel:
     """The model as libvirt spells it; the option does not heed case."""
     arch = draft.host.arch
     models = {model.name.lower(): model for model in draft.host.cpu_models.get(arch, ())}
-    if arch not in X86 and arch not in PPC:
+    if not models or (arch not in X86 and arch not in PPC):
         return models.get(name.lower(), CpuModel(name))
     if name.lower() not in models:
         raise errors.InvalidCPUInfo(f"[libvirt]cpu_models names {name!r}, which libvirt does not know")

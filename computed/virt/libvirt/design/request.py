@@ -58,9 +58,8 @@ class GuestRequest:
     are those of the network room and are taken as they are, as are `host_devices`, `memory_modules` and
     `filesystems` (shares). `serial_ports` are TCP ports given out for the
     serial console, one for each port. `old` is the guest as it is defined already: it keeps its firmware and
-    the ports of its serial console; give none whose loader file is gone. `required_cpu_flags` are those of
-    the traits that the flavor requires. `created_at` is when this definition was made, `%Y-%m-%d %H:%M:%S`
-    in UTC.
+    the ports of its serial console; give none whose loader file is gone. `created_at` is
+    when this definition was made, `%Y-%m-%d %H:%M:%S` in UTC.
     """
 
     spec: GuestSpec
@@ -79,7 +78,6 @@ class GuestRequest:
     created_at: str = ""
     package_version: str = "34.0.0"
     direct_boot: DirectBoot | None = None
-    required_cpu_flags: frozenset[str] = frozenset()
     old: Domain | None = field(default=None, repr=False)
 
     @property

@@ -99,7 +99,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
             "cpu_models": ("nehalem", "haswell"),
             "cpu_flags": ("+PCID", "-vmx", "ssbd"),
         },
-        "required_cpu_flags": frozenset({"avx2"}),
+        "extra_specs": {"trait:HW_CPU_X86_AVX2": "required", "trait1:HW_CPU_X86_SSE42": "required"},
     },
     "cpu-passthrough": {
         "options": {"cpu_mode": "host-passthrough"},
