@@ -107,7 +107,10 @@ class Hypervisor:
         helper = (
             f"{self.settings.bin('privsep-helper')} --config-file {self.settings.etc}/neutron/neutron.conf"
         )
-        contexts = ("nova_sys_admin", "privsep_osbrick", "vif_plug_ovs_privileged")
+        contexts = (
+            *("nova_sys_admin", "privsep_osbrick", "vif_plug_ovs_privileged"),
+            *("computed_network_privileged", "computed_files_privileged"),
+        )
         return {
             "DEFAULT": {
                 "compute_driver": "libvirt.LibvirtDriver",
