@@ -8,6 +8,7 @@ Errors are OSError and ValueError.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import uuid as uuid_module
 from collections.abc import Iterator
@@ -17,19 +18,22 @@ from typing import Final
 from computed.conf import CONF
 from computed.privileged import files_context, runs_in
 
-_CONSOLE_LOG: Final = "console.log"
+_CONSOLE_LOG: Final = re.compile(r"console\.log(\.\d{1,3})?", re.ASCII)
 _MOST_BYTES: Final = 1 << 20
 
 
 @runs_in(files_context)
-def read_console_log(uuid: str, most_bytes: int) -> tuple[bytes, int]:
-    """(the last `most_bytes` of an instance's console log, at most 1 MiB; how many bytes are before them)."""
+def read_console_log(uuid: str, name: str, most_bytes: int) -> bytes:
+    """The last `most_bytes`, at most 1 MiB, of a console log of an instance: `console.log`, or one that
+    virtlogd has put aside (`console.log.0`...)."""
+    if not _CONSOLE_LOG.fullmatch(name):
+        raise ValueError(f"{name!r} is not a console log")
     if not isinstance(most_bytes, int) or most_bytes < 0:
         raise ValueError(f"{most_bytes!r} is not a number of bytes")
-    with _file(uuid, _CONSOLE_LOG) as (file, _directory):
+    with _file(uuid, name) as (file, _directory):
         size = os.fstat(file).st_size
-        start = max(0, size - min(most_bytes, _MOST_BYTES))
-        return os.pread(file, size - start, start), start
+        wanted = min(most_bytes, _MOST_BYTES, size)
+        return os.pread(file, wanted, size - wanted)
 
 
 @runs_in(files_context)

@@ -29,19 +29,24 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("text", "most_bytes", "read"),
-    [(b"hello", 100, (b"hello", 0)), (b"hello", 2, (b"lo", 3)), (b"", 5, (b"", 0)), (b"x", 0, (b"", 1))],
+    [(b"hello", 100, b"hello"), (b"hello", 2, b"lo"), (b"", 5, b""), (b"x", 0, b"")],
 )
-def test_the_end_of_a_console_log(
-    directory: Path, text: bytes, most_bytes: int, read: tuple[bytes, int]
-) -> None:
-    (directory / "console.log").write_bytes(text)
-    assert files.read_console_log(UUID, most_bytes) == read
+def test_the_end_of_a_console_log(directory: Path, text: bytes, most_bytes: int, read: bytes) -> None:
+    for name in ("console.log", "console.log.0"):
+        (directory / name).write_bytes(text)
+        assert files.read_console_log(UUID, name, most_bytes) == read
+
+
+@pytest.mark.parametrize("name", ["disk", "console.log.x", "console.log\n", "../console.log", "", "."])
+def test_nothing_but_a_console_log_is_read(directory: Path, name: str) -> None:
+    (directory / "disk").write_text("secret")
+    with pytest.raises(ValueError, match="not a console log"):
+        files.read_console_log(UUID, name, 100)
 
 
 def test_no_more_than_a_mebibyte_is_read(directory: Path) -> None:
     (directory / "console.log").write_bytes(b"a" * (3 << 20))
-    text, before = files.read_console_log(UUID, 1 << 40)
-    assert (len(text), before) == (1 << 20, 2 << 20)
+    assert len(files.read_console_log(UUID, "console.log", 1 << 40)) == 1 << 20
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -73,15 +78,15 @@ def test_links_lead_nowhere(directory: Path, tmp_path: Path) -> None:
     log = directory / "console.log"
     log.symlink_to(secret)
     with pytest.raises(OSError):
-        files.read_console_log(UUID, 100)
+        files.read_console_log(UUID, "console.log", 100)
     log.unlink()
     os.link(secret, log)
     with pytest.raises(ValueError, match="alone"):
-        files.read_console_log(UUID, 100)
+        files.read_console_log(UUID, "console.log", 100)
     log.unlink()
     os.mkfifo(log)
     with pytest.raises(ValueError, match="alone"):
-        files.read_console_log(UUID, 100)
+        files.read_console_log(UUID, "console.log", 100)
 
 
 def test_the_instance_s_directory_is_no_link(directory: Path, tmp_path: Path) -> None:
@@ -91,4 +96,4 @@ def test_the_instance_s_directory_is_no_link(directory: Path, tmp_path: Path) ->
     directory.rmdir()
     directory.symlink_to(elsewhere)
     with pytest.raises(OSError):
-        files.read_console_log(UUID, 100)
+        files.read_console_log(UUID, "console.log", 100)

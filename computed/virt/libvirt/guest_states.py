@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from computed import errors
-from computed.lib.offload import offload
 from computed.virt.libvirt import console_log
 from computed.virt.libvirt.engine import LibvirtPart
+from computed.virt.libvirt.storage import rights
 from computed.virt.port.guests import StatePort
 from computed.virt.specs import GuestState
 
@@ -20,9 +20,11 @@ class LibvirtStates(LibvirtPart, StatePort):
 
     def console_output(self, context: Any, instance: Any) -> bytes:
         self._engine.connection.guest(instance.uuid)
-        log = self._engine.paths(instance).console_log
+        paths = self._engine.paths(instance)
         try:
-            return offload(console_log.read, log)
+            return console_log.read(
+                paths.console_log, read_tail=lambda path, most: rights.read_tail(paths, path.name, most)
+            )
         except OSError as error:
             raise errors.ConsoleNotAvailable() from error
 
