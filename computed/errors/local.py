@@ -73,3 +73,7 @@ class LibvirtFailed(ComputedError):
         super().__init__(message)
         self.code = code
         self.domain = domain
+
+
+class RemoteFilesFailed(ComputedError):
+    """A program that reaches files of another host failed; the text names its command and what it said."""

@@ -49,7 +49,7 @@ def draft(engine: Engine, spec: GuestSpec, *, old: Domain | None = None) -> Draf
 def plan_disks(engine: Engine, spec: GuestSpec) -> tuple[DiskPlan, ...]:
     """The disks of a guest, those that are there in their recorded formats. Raises what `plan` raises,
     InvalidVolume, InvalidDiskInfo."""
-    _refuse_volumes(spec)
+    refuse_volumes(spec)
     paths = engine.paths(spec.instance)
     planned = plan(spec, storage_options(engine, spec), paths)
     recorded = disk_info.read(paths.disk_info)
@@ -88,7 +88,8 @@ def request(
     )
 
 
-def _refuse_volumes(spec: GuestSpec) -> None:
+def refuse_volumes(spec: GuestSpec) -> None:
+    """Raise InvalidVolume for a guest with volumes."""
     volume = next((disk for disk in spec.disks if disk.source == "volume"), None)
     if volume is not None:
         reason = f"volume {volume.volume_id} cannot be connected: this driver has no volumes yet"

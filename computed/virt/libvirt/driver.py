@@ -14,7 +14,9 @@ from computed.virt.libvirt.host_side import LibvirtHostSide
 from computed.virt.libvirt.image_cache import LibvirtImageCache
 from computed.virt.libvirt.interfaces import LibvirtInterfaces
 from computed.virt.libvirt.lifecycle import LibvirtLifecycle
+from computed.virt.libvirt.migration import LibvirtMigration
 from computed.virt.libvirt.pausing import LibvirtPausing
+from computed.virt.libvirt.rescue import LibvirtRescue
 from computed.virt.libvirt.shares import LibvirtShares
 from computed.virt.libvirt.signals import LibvirtSignals
 from computed.virt.libvirt.snapshots import LibvirtSnapshots
@@ -33,6 +35,8 @@ class LibvirtDriver(
     LibvirtStates,
     LibvirtPausing,
     LibvirtInterfaces,
+    LibvirtMigration,
+    LibvirtRescue,
     LibvirtSnapshots,
     LibvirtConsoles,
     LibvirtSignals,

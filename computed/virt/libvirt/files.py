@@ -37,13 +37,7 @@ class GuestFiles:
         Raises what Disks.create raises (ImageUnacceptable, FlavorDiskSmallerThanImage, ImageNotFound...).
         """
         engine, instance = self._engine, self._spec.instance
-        order = DiskOrder(
-            paths=self.paths,
-            source_of=lambda image_id: engine.images.source_of(self._context, image_id),
-            os_type=instance.os_type,
-            file_systems=engine.options.file_systems,
-            is_preallocating=engine.options.is_preallocating,
-        )
+        order = disk_order(engine, self._context, self._spec)
         for image_id, name in ((instance.kernel_id, KERNEL), (instance.ramdisk_id, RAMDISK)):
             if image_id:
                 engine.disks.fetch_plain(image_id, name, order)
@@ -79,6 +73,17 @@ class GuestFiles:
         for name in (_names_in(self.paths.directory) or frozenset()) - self._before:
             path = self.paths.directory / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def disk_order(engine: Engine, context: Any, spec: GuestSpec) -> DiskOrder:
+    """What the disks of a guest are made from; nothing is read yet."""
+    return DiskOrder(
+        paths=engine.paths(spec.instance),
+        source_of=lambda image_id: engine.images.source_of(context, image_id),
+        os_type=spec.instance.os_type,
+        file_systems=engine.options.file_systems,
+        is_preallocating=engine.options.is_preallocating,
+    )
 
 
 def _names_in(directory: Path) -> frozenset[str] | None:

@@ -73,7 +73,7 @@ class Disks:
         if not path.exists():
             base = self._cache.plain_file(order.source_of(image_id))
             with _removed_on_error(path):
-                _copy(base, path)
+                copy_file(base, path)
                 disk_info.remember(order.paths.disk_info, path, "raw")
         return path
 
@@ -108,6 +108,15 @@ class Disks:
         with _removed_on_error(target):
             info = self.info(paths, path)
             self._tool.convert(path, info, target, target_format, compress=compress)
+
+    def convert(self, paths: InstancePaths, path: Path, new_format: str) -> None:
+        """Have a disk in another format, at rest; recorded with it. Raises what `info` raises."""
+        new = path.with_name(f"{path.name}.new")
+        with _removed_on_error(new):
+            self._tool.convert(path, self.info(paths, path), new, new_format)
+            disk_info.forget(paths.disk_info, path)
+            new.rename(path)
+            disk_info.remember(paths.disk_info, path, new_format)
 
     def remove(self, paths: InstancePaths, path: Path) -> None:
         """Remove a disk and its record; one that is not there is no error. Raises DiskInfoReadWriteFail."""
@@ -164,7 +173,7 @@ class Disks:
                 return "qcow2"
             if plan.bus == "lxc":
                 return self._make_container_root(plan, path, base)
-            _copy(base.path, path)
+            copy_file(base.path, path)
         if plan.size_bytes and plan.size_bytes > base.info.virtual_size_bytes:
             self._tool.resize(path, base.format, plan.size_bytes)
         return base.format
@@ -199,7 +208,7 @@ def _path_of(plan: DiskPlan) -> Path:
     return plan.path
 
 
-def _copy(base: Path, target: Path) -> None:
+def copy_file(base: Path, target: Path) -> None:
     """Copy a file, its holes as holes, or share its blocks where the file system can."""
     _run("cp", "--sparse=auto", "--reflink=auto", str(base), str(target))
 
