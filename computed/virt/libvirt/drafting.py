@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
 from computed.virt.libvirt.design import GuestRequest, guest_domain
+from computed.virt.libvirt.design.consoles import serial_port_count
 from computed.virt.libvirt.design.machine import machine_for
 from computed.virt.libvirt.design.request import DirectBoot
 from computed.virt.libvirt.storage import disk_info
@@ -69,12 +70,16 @@ def storage_options(engine: Engine, spec: GuestSpec) -> StorageOptions:
 def request(
     engine: Engine, spec: GuestSpec, disks: tuple[DiskPlan, ...], *, old: Domain | None = None
 ) -> GuestRequest:
-    """What the designers look at. Raises InternalError, HypervisorUnavailable."""
+    """What the designers look at, with TCP ports for the serial console.
+
+    Raises InternalError, HypervisorUnavailable, SocketPortRangeExhaustedException, what serial_port_count
+    raises.
+    """
     instance = spec.instance
     paths = engine.paths(instance)
     network_info = spec.network_info or ()
     interfaces, host_devices = engine.plugger.interfaces(instance, spec.image_meta, network_info)
-    return GuestRequest(
+    asked = GuestRequest(
         spec=spec,
         host=engine.host.facts(),
         options=engine.design_options,
@@ -86,6 +91,8 @@ def request(
         direct_boot=_direct_boot(instance, paths),
         old=old,
     )
+    ports = engine.serial_ports.of(instance.uuid, serial_port_count(asked))
+    return replace(asked, serial_ports=ports)
 
 
 def refuse_volumes(spec: GuestSpec) -> None:

@@ -112,3 +112,4 @@ def end(engine: Engine, instance: Any, *, keep_nvram: bool) -> None:
     if guest is not None:
         stop(guest)
         forget(guest, keep_nvram=keep_nvram)
+    engine.serial_ports.release(instance.uuid)

@@ -12,6 +12,7 @@ from computed.virt.libvirt import options as engine_options
 from computed.virt.libvirt.design import DesignOptions
 from computed.virt.libvirt.image_sources import ImageSources
 from computed.virt.libvirt.options import EngineOptions
+from computed.virt.libvirt.serial_ports import SerialPorts, parse_range
 from computed.virt.libvirt.storage.cache import ImageCache
 from computed.virt.libvirt.storage.disks import Disks
 from computed.virt.libvirt.storage.paths import CachePaths, InstancePaths
@@ -43,6 +44,7 @@ class Engine:
     disks: Disks
     plugger: Plugger
     images: ImageSources
+    serial_ports: SerialPorts
 
     def paths(self, instance: Any) -> InstancePaths:
         """Where the files of an instance are."""
@@ -81,6 +83,9 @@ def build(
         disks=Disks(cache, tool),
         plugger=Plugger(conf),
         images=ImageSources(collaborators),
+        serial_ports=SerialPorts(
+            conf.serial_console.proxyclient_address, parse_range(conf.serial_console.port_range)
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from computed import errors
@@ -32,26 +32,31 @@ class SerialPorts:
         self._address = address
         self._range = port_range
         self._lock = threading.Lock()
-        self._taken: set[int] = set()
+        self._given: dict[str, tuple[int, ...]] = {}
 
-    def reserve(self, count: int) -> tuple[int, ...]:
-        """`count` ports at which nobody listens. Raises SocketPortRangeExhaustedException."""
+    def of(self, uuid: str, count: int) -> tuple[int, ...]:
+        """`count` ports for a guest: those that it has, and others at which nobody listens.
+
+        Raises SocketPortRangeExhaustedException.
+        """
         with self._lock:
-            found: list[int] = []
+            found = list(self._given.get(uuid, ()))
+            taken = {port for ports in self._given.values() for port in ports}
             for port in range(*self._range):
-                if len(found) == count:
+                if len(found) >= count:
                     break
-                if port not in self._taken and self._is_free(port):
+                if port not in taken and self._is_free(port):
                     found.append(port)
             if len(found) < count:
                 raise errors.SocketPortRangeExhaustedException(host=self._address)
-            self._taken.update(found)
-            return tuple(found)
+            if found:
+                self._given[uuid] = tuple(found)
+            return tuple(found[:count])
 
-    def release(self, ports: Iterable[int]) -> None:
-        """Let others have these; those that are not taken are no error."""
+    def release(self, uuid: str) -> None:
+        """The guest is gone: others may have its ports."""
         with self._lock:
-            self._taken.difference_update(ports)
+            self._given.pop(uuid, None)
 
     def _is_free(self, port: int) -> bool:
         """Whether nobody listens there: a guest of before our start, or another program."""

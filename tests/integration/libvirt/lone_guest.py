@@ -21,6 +21,7 @@ from computed.virt.libvirt.connection import Connection, Patience
 from computed.virt.libvirt.design.options import DesignOptions
 from computed.virt.libvirt.engine import Engine
 from computed.virt.libvirt.image_sources import ImageSources
+from computed.virt.libvirt.serial_ports import SerialPorts
 from computed.virt.libvirt.storage import disk_info
 from computed.virt.libvirt.storage.cache import ImageCache
 from computed.virt.libvirt.storage.disks import Disks
@@ -85,6 +86,7 @@ def make_engine(libvirtd: PrivateLibvirtd, directory: Path, **overrides: Any) ->
         disks=Disks(cache, tool),
         plugger=cast(Any, None),
         images=ImageSources(NOBODY),
+        serial_ports=SerialPorts("127.0.0.1", (10000, 20000)),
     )
 
 

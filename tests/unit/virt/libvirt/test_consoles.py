@@ -59,12 +59,16 @@ def test_ports_are_given_out_once():
         taken.bind(("127.0.0.1", 0))
         first = taken.getsockname()[1]
         ports = SerialPorts("127.0.0.1", (first, first + 20))
-        given = ports.reserve(2)
+        given = ports.of("a", 2)
         assert first not in given and len(set(given)) == 2
+        assert ports.of("a", 2) == given
+        assert ports.of("a", 3)[:2] == given
+        assert not set(ports.of("b", 2)) & set(ports.of("a", 3))
         with pytest.raises(errors.SocketPortRangeExhaustedException):
-            ports.reserve(20)
-        ports.release(given)
-        assert ports.reserve(2) == given
+            ports.of("c", 20)
+        ports.release("a")
+        assert ports.of("c", 2) == given
+        assert ports.of("d", 0) == ()
 
 
 @pytest.mark.parametrize(
