@@ -86,6 +86,7 @@ class Service:
             self._heartbeat = Heartbeat(record, self._conf.report_interval)
             self._heartbeat.start()
         self._parts.runner.start()
+        self._host.hypervisor_watch.serve()
         self._enter(Phase.READY)
 
     def stop(self) -> bool:

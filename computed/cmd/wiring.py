@@ -35,6 +35,7 @@ from computed.rpc.legacy import LegacyEndpoint
 from computed.rpc.server import RpcServers
 from computed.service import Parts
 from computed.steps.host import ComputeHost
+from computed.steps.hypervisor_watch import HypervisorWatch
 from computed.virt.collaborators import Collaborators
 from computed.virt.loader import load_driver, plugs_interfaces
 
@@ -97,8 +98,9 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     cloud brings its own.
     """
     images = overrides["images"] if "images" in overrides else GlanceImages(conf)
+    watch = HypervisorWatch()
     made: dict[str, Callable[[], Any]] = {
-        "driver": lambda: load_driver(conf, _collaborators(images)),
+        "driver": lambda: load_driver(conf, _collaborators(images, watch)),
         "network": lambda: NeutronNetwork(conf),
         "images": lambda: images,
         "volumes": lambda: CinderVolumes(conf),
@@ -118,12 +120,13 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     }
     parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
     tracker = ResourceTracker(conf.host, parts["driver"], parts["placement"], conf)
-    return ComputeHost(name=conf.host, conf=conf, tracker=tracker, **parts)
+    return ComputeHost(name=conf.host, conf=conf, tracker=tracker, hypervisor_watch=watch, **parts)
 
 
-def _collaborators(images: ImageService) -> Collaborators:
+def _collaborators(images: ImageService, watch: HypervisorWatch) -> Collaborators:
     """What the driver may ask of the other rooms."""
     return Collaborators(
+        reachable=watch.tell,
         show_image=lambda context, image_id: images.show(context, image_id),
         download_image=lambda context, image_id: images.download(context, image_id),
     )

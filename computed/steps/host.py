@@ -12,6 +12,7 @@ from computed.steps.arrivals import Arrivals
 from computed.steps.console_tokens import ConsoleTokens
 from computed.steps.departures import Departures
 from computed.steps.events import ExternalEvents
+from computed.steps.hypervisor_watch import HypervisorWatch
 from computed.steps.lanes import Lanes
 from computed.steps.own_calls import OwnCalls
 from computed.steps.remembered import Remembered
@@ -62,6 +63,7 @@ class ComputeHost:
     console_tokens: ConsoleTokens = field(default_factory=ConsoleTokens)
     ungrouped: Remembered = field(default_factory=Remembered)
     """Instances known to be in no server group."""
+    hypervisor_watch: HypervisorWatch = field(default_factory=HypervisorWatch)
     arrivals: Arrivals = field(default_factory=Arrivals)
     departures: Departures = field(init=False)
     lanes: Lanes = field(init=False)
@@ -77,10 +79,12 @@ class ComputeHost:
         departures = Departures(self.conf.max_concurrent_live_migrations)
         object.__setattr__(self, "departures", departures)
         object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))
+        self.hypervisor_watch.connect(self)
 
     def stop_waiting(self) -> None:
         """The agent stops: whoever waits for an event or for the conductor to come back gives up."""
         self.stopping.set()
+        self.hypervisor_watch.close()
         self.departures.close()
         self.events.cancel_all()
         self.lanes.close()
