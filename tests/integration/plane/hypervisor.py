@@ -206,11 +206,14 @@ class Hypervisor:
 
     def _start_agents(self) -> None:
         s = self.settings
+        network = provision.connect(s).network
+        for earlier in network.agents(binary="neutron-dhcp-agent"):
+            # Of an earlier run on this plane: neutron would go on giving networks to it for minutes.
+            network.delete_agent(earlier)
         neutron = ["--config-file", str(s.etc / "neutron/neutron.conf")]
         for name, part in self._agent_files().items():
             own = ini.write(s.etc / "neutron" / f"{name}.ini", part)
             self._daemon(name, [s.bin(name), *neutron, "--config-file", str(own)])
-        network = provision.connect(s).network
 
         def probe() -> None:
             for daemon in self._ours:
