@@ -131,11 +131,13 @@ def _cpu_times(figures: Figures) -> Iterator[tuple[int, int]]:
 
 def _devices(figures: Figures, kind: str, words: Mapping[str, str]) -> Iterator[tuple[str, dict[str, int]]]:
     """Name and counters of every device of a kind; what libvirt does not count is -1, as ever."""
+    seen = set()
     for number in range(figures.get(f"{kind}.count", 0)):
         name = figures.get(f"{kind}.{number}.name")
-        # An entry of a backing file has the name of its disk, and is no device.
-        if name is None or f"{kind}.{number}.backingIndex" in figures:
+        # An entry of a backing file follows that of its disk, has the same name, and is no device.
+        if name is None or name in seen:
             continue
+        seen.add(name)
         start = f"{kind}.{number}."
         yield str(name), {word: int(figures.get(start + key, _NOT_COUNTED)) for key, word in words.items()}
 

@@ -16,6 +16,7 @@ FIGURES = {
     "vcpu.2.time": 300,
     "block.count": 3,
     "block.0.name": "vda",
+    "block.0.backingIndex": 2,
     "block.0.rd.reqs": 11,
     "block.0.rd.bytes": 4096,
     "block.0.wr.reqs": 2,
