@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.agents import REAL_NETWORK, Agent
 from tests.integration.cloud import Cloud
 from tests.integration.conftest import BACKENDS
+from tests.integration.libvirt import own_libvirtd as own_libvirtd_module
+from tests.integration.libvirt.alone import AloneCloud
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.site import Site
 from tests.integration.plane import install, waiting
 from tests.integration.plane.hypervisor import Hypervisor, guests
@@ -68,3 +74,47 @@ def _start_on_a_new_host(agent: Agent, cloud: Cloud) -> None:
 def _nobody_is_there() -> None:
     if guests(""):
         raise waiting.NotYet(guests(""))
+
+
+@pytest.fixture(scope="module")
+def open_directory() -> Iterator[Path]:
+    """A directory with a short name that the user whom QEMU runs as may pass through; gone afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="computed-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def own_libvirtd(open_directory: Path) -> Iterator[OwnLibvirtd]:
+    """A libvirtd that nobody else uses."""
+    if os.geteuid():
+        pytest.skip("a libvirtd of our own needs root")
+    own_libvirtd_module.ensure_programs(open_directory)
+    made = OwnLibvirtd(open_directory / "libvirt")
+    made.directory.mkdir()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def make_alone(open_directory: Path, own_libvirtd: OwnLibvirtd) -> Iterator[Callable[..., AloneCloud]]:
+    """Makes one-host clouds, started: `make_alone(settings, virt_type="lxc")`; each ends with the test."""
+    made: list[AloneCloud] = []
+
+    def make(settings: str = "", *, virt_type: str = "qemu", start: bool = True) -> AloneCloud:
+        directory = open_directory / f"cloud{len(list(open_directory.glob('cloud*')))}"
+        directory.mkdir()
+        made.append(AloneCloud(directory, own_libvirtd, settings, virt_type=virt_type))
+        if start:
+            made[-1].start()
+        return made[-1]
+
+    yield make
+    for cloud in made:
+        cloud.kill()
+    for cloud in made:
+        cloud.sweep()

@@ -1,0 +1,162 @@
+"""A libvirtd that belongs to one test: it may be stopped, killed and started again, and nobody else notices.
+
+It lives in a mount namespace of its own, where /run/libvirt, /var/lib/libvirt, /etc/libvirt and its logs are
+directories of the test; its socket is outside, where the agent reaches it. Needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.integration.plane import install, waiting
+
+#: program looked for -> Debian package that has it
+PROGRAMS = {
+    "/usr/sbin/libvirtd": "libvirt-daemon-system",
+    "/usr/bin/virsh": "libvirt-clients",
+    "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
+    "/usr/lib/libvirt/libvirt_lxc": "libvirt-daemon-driver-lxc",
+    "/bin/busybox": "busybox-static",
+}
+START_SECONDS = 30.0
+_PLACES = {
+    "run": "/run/libvirt",
+    "lib": "/var/lib/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+    "etc": "/etc/libvirt",
+}
+# No group of processes but the service manager's: that one hides the others from containers.
+_UNSHARE = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+
+
+class OwnLibvirtd:
+    """`directory` is short, for sockets lie in it, and open to those whom QEMU runs as."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.socket = directory / "sock" / "libvirt-sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def uri(self, kind: str = "qemu") -> str:
+        """Where the agent finds it; `kind` is qemu or lxc."""
+        return f"{kind}+unix:///system?socket={self.socket}"
+
+    @property
+    def pid(self) -> int:
+        """Of libvirtd."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, or start it again beside the guests that outlived it; returns when it answers."""
+        if not (self.directory / "virtlogd.pid").exists():
+            self._prepare()
+            argv = [*_UNSHARE, self._script()]
+        else:
+            namespace = f"--mount=/proc/{self._pid_in('virtlogd.pid')}/ns/mnt"
+            argv = ["nsenter", namespace, "sh", "-c", f"exec {self._command()}"]
+        with (self.directory / "libvirtd.out").open("ab") as out:
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        waiting.until("libvirtd answers", self._answers, START_SECONDS, 0.2)
+
+    def _prepare(self) -> None:
+        for name in (*_PLACES, "sock"):
+            (self.directory / name).mkdir(exist_ok=True)
+        shutil.copytree("/etc/libvirt", self.directory / "etc", dirs_exist_ok=True, symlinks=True)
+        shutil.rmtree(self.directory / "etc" / "qemu", ignore_errors=True)
+        (self.directory / "etc" / "qemu.conf").write_text(
+            "cgroup_controllers = []\nsecurity_driver = []\nnamespaces = []\n"
+        )
+        (self.directory / "libvirtd.conf").write_text(
+            f'unix_sock_dir = "{self.directory}/sock"\nauth_unix_rw = "none"\n'
+            'log_outputs = "3:stderr"\nkeepalive_interval = -1\n'
+        )
+
+    def _script(self) -> str:
+        binds = (f"mount --bind {self.directory}/{name} {place}" for name, place in _PLACES.items())
+        return "\n".join(
+            [
+                "set -e",
+                f"mkdir -p {' '.join(_PLACES.values())}",
+                "umount /sys/fs/cgroup/unified 2>/dev/null || true",
+                *binds,
+                f"virtlogd -d --pid-file {self.directory}/virtlogd.pid",
+                f"exec {self._command()}",
+            ]
+        )
+
+    def _command(self) -> str:
+        return f"libvirtd -f {self.directory}/libvirtd.conf --pid-file {self.directory}/libvirtd.pid"
+
+    def _answers(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError((self.directory / "libvirtd.out").read_text()[-2000:])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self.virsh("version", timeout=5).returncode == 0:
+                return
+        raise waiting.NotYet("no answer")
+
+    def virsh(
+        self, *words: str, kind: str = "qemu", timeout: float = 20
+    ) -> subprocess.CompletedProcess[str]:
+        """Ask it something, beside the agent."""
+        command = ["virsh", "-q", "-c", self.uri(kind), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+    def domains(self, kind: str = "qemu") -> list[str]:
+        """Names of all of them, running or not."""
+        return self.virsh("list", "--all", "--name", kind=kind).stdout.split()
+
+    def kill(self) -> None:
+        """End it with no time for goodbyes; guests run on."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It neither answers nor hangs up."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        """End it, its guests and its directories."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGCONT)
+                self._process.kill()
+            self._process.wait(10)
+        for guest in (*self._guest_pids(), self._pid_in("virtlogd.pid")):
+            if guest:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(guest, signal.SIGKILL)
+
+    def _guest_pids(self) -> Iterator[int]:
+        for path in (*self.directory.glob("run/qemu/*.pid"), *self.directory.glob("run/lxc/*.pid")):
+            yield self._pid_in(str(path))
+
+    def _pid_in(self, name: str) -> int:
+        """0 when nobody has written one."""
+        try:
+            return int((self.directory / name).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+
+def ensure_programs(directory: Path) -> None:
+    """Install what is missing of libvirt (with apt; root)."""
+    install.ensure_programs(directory / "apt.log", PROGRAMS)
