@@ -101,6 +101,23 @@ def _no_process_of(uid: int) -> None:
         raise waiting.NotYet(uid)
 
 
+def _opening_script() -> str:
+    """Shell commands after which an ordinary user reaches this Python and this repository, which may lie in
+    root's home: there, and for the user's processes only, nothing else is seen."""
+    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT}
+    closed = {
+        next((a for a in reversed(path.parents) if not a.stat().st_mode & 0o001), None) for path in needed
+    }
+    lines = ["set -e", "mount -t tmpfs -o mode=755 none /mnt"]
+    for number, path in enumerate(sorted(needed)):
+        lines += [f"mkdir /mnt/{number}", f"mount --bind {path} /mnt/{number}"]
+    lines += [f"mount -t tmpfs -o mode=755 none {path}" for path in closed if path is not None]
+    for number, path in enumerate(sorted(needed)):
+        if any(path.is_relative_to(each) for each in closed if each is not None):
+            lines += [f"mkdir -p {path}", f"mount --bind /mnt/{number} {path}"]
+    return "\n".join([*lines, 'exec "$@"'])
+
+
 class Person:
     """Types commands as an ordinary user."""
 
@@ -110,6 +127,7 @@ class Person:
         run.mkdir(mode=0o700)
         shutil.chown(run, name)
         self._become = [
+            *("unshare", "--mount", "--propagation", "private", "sh", "-c", _opening_script(), "sh"),
             *("setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "env", "-i"),
             *(f"HOME={self.home}", f"XDG_RUNTIME_DIR={run}", f"USER={name}", "PATH=/usr/bin:/bin"),
             f"PYTHONPATH={ROOT}",
