@@ -45,7 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--rounds", type=int, default=1, help="how often the verbs are repeated on each of five servers"
     )
+    group.addoption("--again", type=int, default=1, help="how often each chosen test runs, in a row")
     group.addoption("--keep-logs", action="store_true", help="keep the plane's logs even if all tests passed")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    times = metafunc.config.getoption("again")
+    if times > 1:
+        metafunc.fixturenames.append("again")
+        metafunc.parametrize("again", range(1, times + 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
