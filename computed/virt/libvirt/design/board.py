@@ -77,7 +77,9 @@ def design_balloon(draft: Draft, domain: Domain) -> None:
         return
     period = draft.options.balloon_period_seconds
     if period > 0:
-        domain.balloon = Balloon(model="virtio", stats_period_seconds=period)
+        domain.balloon = Balloon(
+            model="virtio", autodeflate=True, free_page_reporting=True, stats_period_seconds=period
+        )
     else:
         domain.balloon = Balloon(model="none")
 

@@ -109,6 +109,7 @@ def _flavor(flavor: Any) -> MetaFlavor:
         swap_mib=flavor.swap,
         ephemeral_gib=flavor.ephemeral_gb,
         vcpus=flavor.vcpus,
+        has_extra_specs=True,
         extra_specs=[ExtraSpec(name=name, value=str(value)) for name, value in (specs or {}).items()],
     )
 
@@ -124,6 +125,7 @@ def _image(image_meta: Any, root: str | None) -> MetaImage:
         disk_format=said("disk_format"),
         min_disk_gib=said("min_disk"),
         min_ram_mib=said("min_ram"),
+        has_properties=True,
         properties=[
             MetaProperty(name=name, value=str(getattr(properties, name)))
             for name in properties.fields

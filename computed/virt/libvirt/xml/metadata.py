@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from computed.virt.libvirt.xml.element import NUMBER, Element, part, parts, word
+from computed.virt.libvirt.xml.element import NUMBER, PRESENT, Element, part, parts, word
 
 
 @dataclass(kw_only=True)
@@ -20,7 +20,7 @@ class ExtraSpec(Element):
 
 @dataclass(kw_only=True)
 class MetaFlavor(Element):
-    """The flavor; sizes in MiB (memory, swap) and GiB."""
+    """The flavor; sizes in MiB (memory, swap) and GiB. `has_extra_specs`: even of none."""
 
     TAG: ClassVar[str] = "nova:flavor"
 
@@ -31,6 +31,7 @@ class MetaFlavor(Element):
     swap_mib: int | None = word("nova:swap", NUMBER)
     ephemeral_gib: int | None = word("nova:ephemeral", NUMBER)
     vcpus: int | None = word("nova:vcpus", NUMBER)
+    has_extra_specs: bool | None = word("nova:extraSpecs", PRESENT)
     extra_specs: list[ExtraSpec] = parts(ExtraSpec, inside="nova:extraSpecs")
 
 
@@ -46,7 +47,7 @@ class MetaProperty(Element):
 
 @dataclass(kw_only=True)
 class MetaImage(Element):
-    """The image that the guest was made of."""
+    """The image that the guest was made of; `has_properties`: even of none."""
 
     TAG: ClassVar[str] = "nova:image"
 
@@ -55,6 +56,7 @@ class MetaImage(Element):
     disk_format: str | None = word("nova:diskFormat")
     min_disk_gib: int | None = word("nova:minDisk", NUMBER)
     min_ram_mib: int | None = word("nova:minRam", NUMBER)
+    has_properties: bool | None = word("nova:properties", PRESENT)
     properties: list[MetaProperty] = parts(MetaProperty, inside="nova:properties")
 
 

@@ -66,6 +66,7 @@ class Balloon(Element):
     TAG: ClassVar[str] = "memballoon"
 
     model: str | None = word("@model")
+    autodeflate: bool | None = word("@autodeflate", ON_OFF)
     free_page_reporting: bool | None = word("@freePageReporting", ON_OFF)
     iommu: bool | None = word("driver/@iommu", ON_OFF)
     stats_period_seconds: int | None = word("stats/@period", NUMBER)

@@ -109,7 +109,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     "cpu-none": {"options": {"cpu_mode": "none"}, "properties": {"hw_cpu_max_sockets": "1"}},
     "cpu-quota": {
         "extra_specs": {"quota:cpu_shares": "512", "quota:cpu_quota": "-1", "quota:cpu_period": "20000"},
-        "options": {"shared_cpus": frozenset({0, 1, 2, 5, 99})},
+        "options": {"shared_cpus": frozenset({0, 1, 2, 5})},
     },
     "numa-floating": {
         "of_instance": {"numa_topology": numa({"id": 0, "cpuset": {0}}, {"id": 1, "cpuset": {1}})}

@@ -158,8 +158,10 @@ def order(
         "owner_project_name": "demo",
         **guest.system_metadata,
         **{f"image_{name}": str(value) for name, value in (properties or {}).items()},
+        "image_container_format": "bare",
         "image_disk_format": "qcow2",
         "image_min_disk": "10",
+        "image_min_ram": "0",
     }
     spec = GuestSpec(instance=guest, image_meta=image(properties), network_info=NETWORK_INFO, disks=disks)
     paths = InstancePaths(INSTANCES, UUID)
