@@ -111,7 +111,7 @@ def _design_firmware(draft: Draft, domain: Domain, os: Os) -> None:
 def _keeps_firmware(draft: Draft, domain: Domain, os: Os) -> bool:
     """Take over loader, NVRAM and SMM of the guest as it is defined, unless secure boot changes."""
     old = draft.request.old
-    if old is None or old.os is None or old.os.loader is None:
+    if old is None or old.os is None or not old.os.loader:
         return False
     if bool(old.os.loader_secure) != bool(os.loader_secure):
         return False

@@ -23,17 +23,15 @@ from tests.unit.virt.libvirt.design.orders import ARM, IMAGE_ID, INSTANCES, ROOT
 
 Q35 = {"hw_machine_type": "q35"}
 UEFI = {**Q35, "hw_firmware_type": "uefi"}
-OLD_UEFI = Domain(
-    os=Os(
-        loader="/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
-        loader_type="pflash",
-        loader_readonly=True,
-        loader_secure=True,
-        nvram=f"/var/lib/libvirt/qemu/nvram/{UUID}_VARS.fd",
-        nvram_template="/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
-    ),
-    features=Features(smm=True),
+OLD_OS = Os(
+    loader="/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
+    loader_type="pflash",
+    loader_readonly=True,
+    loader_secure=True,
+    nvram=f"/var/lib/libvirt/qemu/nvram/{UUID}_VARS.fd",
+    nvram_template="/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
 )
+OLD_UEFI = Domain(os=OLD_OS, features=Features(smm=True))
 OLD_SERIAL = Domain(
     serials=[Serial(type="tcp", source_service="10007"), Serial(type="tcp", source_service="10008")]
 )
@@ -64,7 +62,13 @@ def numa(*cells: dict[str, Any], policy: str | None = None) -> objects.InstanceN
     )
 
 
-PINNED = {"id": 1, "pcpuset": {0, 1}, "cpu_pinning_raw": {"0": 5, "1": 7}, "cpu_policy": "dedicated"}
+PINNED = {
+    "id": 1,
+    "memory": 2048,
+    "pcpuset": {0, 1},
+    "cpu_pinning_raw": {"0": 5, "1": 7},
+    "cpu_policy": "dedicated",
+}
 
 MATRIX: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -76,7 +80,7 @@ MATRIX: Mapping[str, Mapping[str, Any]] = {
     "q35-uefi-again": {"properties": {**UEFI, "os_secure_boot": "optional"}, "old": OLD_UEFI},
     "q35-uefi-kept": {
         "properties": UEFI,
-        "old": replace(OLD_UEFI, os=replace(OLD_UEFI.os, loader_secure=None)),
+        "old": replace(OLD_UEFI, os=replace(OLD_OS, loader_secure=None)),
     },
     "q35-pcie-ports": {"properties": Q35, "options": {"pcie_ports": 3}},
     "machine-option": {"options": {"machine_types": (("x86_64", "pc-q35-7.2"),), "pcie_ports": 1}},

@@ -28,7 +28,7 @@ EVERYWHERE = {
     r"<readonly >": "libvirt adds it to a disc by itself",
     r"<target port=\d>": "libvirt counts the ports in the same way",
     r"<address .*type=drive": "bus and target 0 are what is taken when nothing is said",
-    r"<loader secure=no|<loader stateless=yes>": "libvirt 9.0 refuses secure=no while it chooses the firmware",
+    r"<loader secure=no|<loader stateless=yes>": "libvirt 9.0 refuses it when it chooses",
     r"<memballoon .*model=none": "attributes of a balloon that is not there",
 }
 ONLY = {
