@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import oslo_messaging
 
-from computed import errors
+from computed import errors, objects
 from computed.clients.cinder import CinderVolumes
 from computed.clients.compute import ComputeClient
 from computed.clients.compute_task import ComputeTaskClient
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
     from computed.clients.images import ImageService
+    from computed.virt.specs import GuestSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -129,7 +130,16 @@ def _collaborators(images: ImageService, watch: HypervisorWatch) -> Collaborator
         reachable=watch.tell,
         show_image=lambda context, image_id: images.show(context, image_id),
         download_image=lambda context, image_id: images.download(context, image_id),
+        interface_tags=_interface_tags,
     )
+
+
+def _interface_tags(context: Any, spec: GuestSpec) -> dict[str, str]:
+    """The tags of a guest's ports by MAC address; asks the conductor for a guest that has any port."""
+    if not spec.network_info:
+        return {}
+    ports = objects.VirtualInterfaceList.get_by_instance_uuid(context, spec.instance.uuid)
+    return {port.address: port.tag for port in ports if port.tag}
 
 
 def build_parts(host: ComputeHost, transport: Any, serializer: Any, executor: str) -> Parts:

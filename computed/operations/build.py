@@ -199,10 +199,15 @@ class Build:
 
     def _name_disks(self, image_meta: Any) -> None:
         self.stage = Stage.DISKS
-        root = next((bdm for bdm in self.order.bdms if bdm.is_root), None)
-        prefix = self.host.driver.disk_name_prefix(image_meta, root.disk_bus if root else None)
-        most = self.host.conf.compute.max_disk_devices_to_attach
-        named = block_devices.name_devices(self.instance, self.order.bdms, prefix, most)
+        instance, bdms, driver = self.instance, self.order.bdms, self.host.driver
+        chosen = driver.device_names(instance, image_meta, block_devices.nameless_disks(instance, bdms))
+        if chosen is not None:
+            named = block_devices.take_names(instance, bdms, chosen)
+        else:
+            root = next((bdm for bdm in bdms if bdm.is_root), None)
+            prefix = driver.disk_name_prefix(image_meta, root.disk_bus if root else None)
+            most = self.host.conf.compute.max_disk_devices_to_attach
+            named = block_devices.name_devices(instance, bdms, prefix, most)
         block_devices.save_names(self.host, named)
 
     def _get_network(self) -> Any:

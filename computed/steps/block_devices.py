@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, product
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, Final
@@ -67,6 +68,41 @@ def name_devices(instance: Any, bdms: Sequence[Any], prefix: str, most: int) -> 
         used.add(letter := next(letters))
         bdm.device_name = _prefix(name) + letter
         named.append(bdm)
+    return named
+
+
+def nameless_disks(instance: Any, bdms: Iterable[Any]) -> tuple[DiskSpec, ...]:
+    """The devices as a driver is told of them that chooses their names, volumes before they are connected."""
+    return tuple(
+        replace(_unconnected(bdm) if bdm.is_volume else _disk_spec(instance, bdm), device_name=None)
+        for bdm in bdms
+        if not bdm.no_device
+    )
+
+
+def _unconnected(bdm: Any) -> DiskSpec:
+    return DiskSpec(
+        source="volume",
+        device_name=None,
+        size_gib=bdm.volume_size,
+        boot_index=_boot_index(bdm),
+        disk_bus=bdm.disk_bus,
+        device_type=bdm.device_type or "disk",
+        volume_id=bdm.volume_id,
+        tag=bdm.tag,
+    )
+
+
+def take_names(instance: Any, bdms: Sequence[Any], names: Sequence[str | None]) -> list[Any]:
+    """Give the devices the names that the driver has chosen, whatever they were called; those to be saved."""
+    named = []
+    there = [bdm for bdm in bdms if not bdm.no_device]
+    for bdm, name in zip(there, names, strict=True):
+        if name is not None and bdm.device_name != name:
+            bdm.device_name = name
+            named.append(bdm)
+        if bdm.is_root:
+            instance.root_device_name = bdm.device_name
     return named
 
 
@@ -142,13 +178,17 @@ def disk_specs(instance: Any, bdms: Iterable[Any]) -> tuple[DiskSpec, ...]:
     return tuple(volume_spec(bdm) if bdm.is_volume else _disk_spec(instance, bdm) for bdm in there)
 
 
+def _boot_index(bdm: Any) -> int | None:
+    return bdm.boot_index if bdm.boot_index is not None and bdm.boot_index >= 0 else None
+
+
 def volume_spec(bdm: Any) -> DiskSpec:
     """A volume that is connected to this host, as a driver is told of it."""
     return DiskSpec(
         source="volume",
         device_name=bdm.device_name,
         size_gib=bdm.volume_size,
-        boot_index=bdm.boot_index if bdm.boot_index is not None and bdm.boot_index >= 0 else None,
+        boot_index=_boot_index(bdm),
         guest_format=bdm.guest_format,
         disk_bus=bdm.disk_bus,
         device_type=bdm.device_type or "disk",
@@ -167,7 +207,7 @@ def _disk_spec(instance: Any, bdm: Any) -> DiskSpec:
         device_name=bdm.device_name,
         size_gib=None if swap else bdm.volume_size or root_gib or None,
         swap_mib=(bdm.volume_size or instance.flavor.swap) if swap else None,
-        boot_index=bdm.boot_index if bdm.boot_index is not None and bdm.boot_index >= 0 else None,
+        boot_index=_boot_index(bdm),
         guest_format=None if swap else bdm.guest_format,
         disk_bus=bdm.disk_bus,
         device_type=bdm.device_type or "disk",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from computed.virt.specs import GuestSpec
 
 
 def _no_image(context: Any, image_id: str) -> Any:
@@ -13,6 +16,10 @@ def _no_image(context: Any, image_id: str) -> Any:
 
 def _nobody(is_reachable: bool, reason: str | None) -> None:
     """Nobody wants to know."""
+
+
+def _no_tags(context: Any, spec: GuestSpec) -> Mapping[str, str]:
+    return {}
 
 
 def _no_vendor_data(context: Any, instance: Any) -> Mapping[str, Any]:
@@ -25,12 +32,14 @@ class Collaborators:
 
     `show_image` and `download_image` are those of clients.images.ImageService. `reachable` is told when the
     hypervisor is lost (with a reason) and when it is back. `vendor_data` asks the services of
-    [api]vendordata_dynamic_targets what a guest is to be told.
+    [api]vendordata_dynamic_targets what a guest is to be told. `interface_tags` are what users called the
+    ports of a guest, by MAC address.
     """
 
     show_image: Callable[[Any, str], dict[str, Any]] = _no_image
     download_image: Callable[[Any, str], Iterator[bytes]] = _no_image
     reachable: Callable[[bool, str | None], None] = _nobody
+    interface_tags: Callable[[Any, GuestSpec], Mapping[str, str]] = _no_tags
     vendor_data: Callable[[Any, Any], Mapping[str, Any]] = _no_vendor_data
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors
 from computed.lib.undo import undo_on_error
-from computed.virt.libvirt import ending
+from computed.virt.libvirt import device_tags, ending
 from computed.virt.libvirt.drafting import draft
 from computed.virt.libvirt.files import GuestFiles
 from computed.virt.libvirt.plugs import plug_all, unplug_all
@@ -17,6 +17,7 @@ from computed.virt.libvirt.starting import start
 
 if TYPE_CHECKING:
     from computed.virt.libvirt.engine import Engine
+    from computed.virt.libvirt.guest import Guest
     from computed.virt.specs import GuestSpec
 
 LOG = logging.getLogger(__name__)
@@ -45,15 +46,25 @@ class Birth:
             files.make_disks()
             # Again, because a disk's format may follow from its image.
             made = draft(engine, spec)
-            files.make_config_drive(made.config_drive)
             xml = made.domain.to_xml()
             undo.push("unplug the ports", lambda: self._take_back(lambda: unplug_all(engine, spec)))
             plug_all(engine, spec)
             undo.push("end the guest", lambda: ending.end(engine, spec.instance, keep_nvram=False))
             self._may_exist = True
-            start(engine, engine.connection.define(xml), spec)
+            guest = engine.connection.define(xml)
+            self._note_tagged_devices(guest)
+            files.make_config_drive(made.config_drive)
+            start(engine, guest, spec)
         remember_choices(spec, made)
         LOG.info("Instance %s has a guest", spec.instance.uuid)
+
+    def _note_tagged_devices(self, guest: Guest) -> None:
+        """Their addresses are libvirt's choice, so they are known only now; the config drive tells them, and
+        the next save of the instance records them for the metadata service."""
+        spec = self._spec
+        tags = self._engine.collaborators.interface_tags(self._context, spec)
+        if device_tags.wants_description(spec, tags):
+            spec.instance.device_metadata = device_tags.describe(guest.domain(inactive=True), spec, tags)
 
     def _take_back(self, undo: Callable[[], None]) -> None:
         """Take back what a guest may be using: when libvirt has said that there is none."""

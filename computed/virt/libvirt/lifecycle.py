@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from computed.virt.libvirt import ending
 from computed.virt.libvirt.birth import Birth
+from computed.virt.libvirt.drafting import storage_options
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.files import remove_all
 from computed.virt.libvirt.plugs import unplug_all
 from computed.virt.libvirt.reboots import Renewal, reboot_softly
+from computed.virt.libvirt.storage.plan import plan
 from computed.virt.port.guests import LifecyclePort
-from computed.virt.specs import GuestSpec
+from computed.virt.specs import DiskSpec, GuestSpec
 
 LOG = logging.getLogger(__name__)
 
 
 class LibvirtLifecycle(LibvirtPart, LifecyclePort):
     """Guests are persistent domains; their files are in a directory of their own."""
+
+    def device_names(
+        self, instance: Any, image_meta: Any, disks: Sequence[DiskSpec]
+    ) -> Sequence[str | None] | None:
+        """See Driver; a container has no devices to be named."""
+        if self._engine.options.virt_type == "lxc":
+            return None
+        spec = GuestSpec(instance=instance, image_meta=image_meta, network_info=None, disks=tuple(disks))
+        placed = plan(spec, storage_options(self._engine, spec), self._engine.paths(instance))
+        targets = {id(plan.spec): plan.target for plan in placed}
+        return [f"/dev/{targets[id(disk)]}" for disk in disks]
 
     def spawn(self, context: Any, spec: GuestSpec) -> None:
         Birth(self._engine, context, spec).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from computed.virt.port.consoles import ConsolePort
@@ -21,6 +21,7 @@ from computed.virt.port.shares import SharePort
 from computed.virt.port.signals import SignalPort
 from computed.virt.port.snapshots import SnapshotPort
 from computed.virt.port.volumes import VolumePort
+from computed.virt.specs import DiskSpec
 
 
 class Driver(
@@ -50,6 +51,16 @@ class Driver(
     def disk_name_prefix(self, image_meta: Any, disk_bus: str | None) -> str:
         """How a guest's disks are called when nobody chose names: `sd` or `vd`, without the letter."""
         return "sd"
+
+    def device_names(
+        self, instance: Any, image_meta: Any, disks: Sequence[DiskSpec]
+    ) -> Sequence[str | None] | None:
+        """What a new guest's disks are called, in their order, where the hypervisor chooses, whatever
+        was asked for. None: it does not, see `disk_name_prefix`.
+
+        Raises UnsupportedHardware, TooManyDiskDevices, InvalidMachineType.
+        """
+        return None
 
     def adopt_guests(self, instances: Iterable[Any]) -> None:
         """Told once at start what the records have for this host, before `states` is asked.

@@ -384,3 +384,24 @@ def test_libvirt_stands_still_while_a_guest_is_ended(bench: Bench, libvirtd: Pri
     finally:
         go_on.join()
     assert bench.leftovers(spec) == []
+
+
+# Names of devices
+
+
+@pytest.mark.parametrize(
+    ("properties", "names"),
+    [
+        ({}, ["/dev/vda", "/dev/vdb", "/dev/vdc"]),
+        ({"hw_disk_bus": "scsi"}, ["/dev/sda", "/dev/sdb", "/dev/sdc"]),
+        ({"hw_disk_bus": "ide"}, ["/dev/hda", "/dev/hdb", "/dev/hdc"]),
+    ],
+)
+def test_disks_are_named_by_their_bus(bench: Bench, properties: dict[str, str], names: list[str]) -> None:
+    disks = (
+        DiskSpec("image", None, 1, boot_index=0, image_id=IMAGE_ID),
+        DiskSpec("blank", None, 1),
+        DiskSpec("swap", None, None, swap_mib=16),
+    )
+    spec = bench.spec(disks=disks, properties=properties)
+    assert bench.driver.device_names(spec.instance, spec.image_meta, disks) == names
