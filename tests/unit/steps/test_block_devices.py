@@ -5,7 +5,14 @@ from itertools import islice
 import pytest
 
 from computed import errors, objects
-from computed.steps.block_devices import disk_specs, free_letters, free_name, name_devices
+from computed.steps.block_devices import (
+    disk_specs,
+    free_letters,
+    free_name,
+    name_devices,
+    nameless_disks,
+    take_names,
+)
 
 UUID = "00000001-0000-4000-8000-000000000001"
 KINDS = {
@@ -133,3 +140,19 @@ def test_a_connected_volume_is_told_and_one_that_is_not_is_left_out():
     (told,) = disk_specs(instance(), [there, bdm("volume", connection_info=None)])
     assert (told.source, told.volume_id, told.connection_info) == ("volume", "v", {"data": {"x": 1}})
     assert told.boot_index is None
+
+
+def test_names_that_a_driver_has_chosen_win():
+    bdms = [bdm("image", device_name="/dev/sda"), bdm("swap"), bdm("ephemeral", device_name="/dev/vdc")]
+    server = instance()
+    assert take_names(server, bdms, ["/dev/vda", "/dev/vdb", "/dev/vdc"]) == bdms[:2]
+    assert [device.device_name for device in bdms] == ["/dev/vda", "/dev/vdb", "/dev/vdc"]
+    assert server.root_device_name == "/dev/vda"
+
+
+def test_a_driver_that_chooses_is_told_of_volumes_before_they_are_connected():
+    disks = nameless_disks(instance(), [bdm("image", device_name="/dev/sda"), bdm("volume", boot_index=-1)])
+    assert [(disk.source, disk.device_name, disk.boot_index) for disk in disks] == [
+        ("image", None, 0),
+        ("volume", None, None),
+    ]
