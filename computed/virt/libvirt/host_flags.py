@@ -28,6 +28,8 @@ _ALWAYS: Final = frozenset(
         "supports_image_type_raw",
         "supports_multiattach",
         "supports_pcpus",
+        # providers.py shows its trait only where there also are such devices.
+        "supports_remote_managed_ports",
         "supports_socket_pci_numa_affinity",
         "supports_tagged_attach_interface",
         "supports_tagged_attach_volume",
