@@ -19,11 +19,11 @@ def settle(conf: cfg.ConfigOpts) -> None:
     An ordinary user has the libvirt of the session, whose guests run as that user: no group to join, no
     directory to open to others. Without a metadata service each guest has a config drive.
     """
-    conf.set_default("force_config_drive", True)
     conf.set_default("virt_type", "kvm" if os.access(_KVM, os.R_OK | os.W_OK) else "qemu", group="libvirt")
     if _is_machine(conf):
-        # A container has no network of its own that would need no bridge.
+        # A container has no network that would need no bridge, and no drives.
         conf.set_default("network", "user", group="alone")
+        conf.set_default("force_config_drive", True)
     if not is_root() and _is_machine(conf):
         conf.set_default("connection_uri", _SESSION, group="libvirt")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from computed import errors
-from computed.virt.libvirt import console_log
+from computed.virt.libvirt import console_log, container_console
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.storage import rights
 from computed.virt.port.guests import StatePort
@@ -19,8 +19,10 @@ class LibvirtStates(LibvirtPart, StatePort):
         return self._engine.connection.guest(instance.uuid).state()
 
     def console_output(self, context: Any, instance: Any) -> bytes:
-        self._engine.connection.guest(instance.uuid)
+        guest = self._engine.connection.guest(instance.uuid)
         paths = self._engine.paths(instance)
+        if self._engine.options.virt_type == "lxc":
+            container_console.take(guest, paths.console_log)
         try:
             return console_log.read(
                 paths.console_log, read_tail=lambda path, most: rights.read_tail(paths, path.name, most)

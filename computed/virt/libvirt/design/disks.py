@@ -53,7 +53,7 @@ def _design_root_directory(draft: Draft, domain: Domain) -> None:
             type="file",
             driver_type="loop" if root.format == "raw" else "nbd",
             driver_format=root.format,
-            source_file=str(root.path),
+            source_file=str(draft.request.paths.container_link),
             target_dir="/",
         )
     )

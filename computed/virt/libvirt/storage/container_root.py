@@ -3,7 +3,8 @@
 The stock agent mounts the disk at `rootfs` of the instance, starts the container and unmounts it. Here
 libvirt mounts the file itself, through a loop device, within the container's own mount namespace: the agent
 needs no root for it, no device of the host is left over when the agent dies, and what a container writes
-stays within the size of its flavor.
+stays within the size of its flavor. The kernel remembers a name of 63 bytes for what a loop device lies on,
+and libvirt wants it whole: the disk has a short name besides its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from computed import errors
+from computed.virt.libvirt.storage.paths import InstancePaths
 from computed.virt.libvirt.storage.programs import run, run_accepting
 
 _HEAD_BYTES: Final = 1 << 17
@@ -25,6 +27,25 @@ _FILE_SYSTEMS: Final = (
 _PARTITION_TABLES: Final = ((510, b"\x55\xaa"), (512, b"EFI PART"))
 _MENDED: Final = 1
 """What e2fsck ends with when it has put something right."""
+
+
+_LONGEST_NAME: Final = 63
+
+
+def have_link(paths: InstancePaths) -> None:
+    """See that the root disk has its short name.
+
+    Raises InvalidDiskInfo when that is another instance's, or too long itself, OSError.
+    """
+    link, disk = paths.container_link, paths.disk()
+    if len(str(link).encode()) > _LONGEST_NAME:
+        reason = f"instances_path {paths.instances_path} is too long: libvirt takes {_LONGEST_NAME} bytes of {link}"
+        raise errors.InvalidDiskInfo(reason=reason)
+    try:
+        link.symlink_to(disk)
+    except FileExistsError:
+        if not link.is_symlink() or link.readlink() != disk:
+            raise errors.InvalidDiskInfo(reason=f"{link} is there already and not of {paths.uuid}") from None
 
 
 def kind_of(path: Path) -> str | None:

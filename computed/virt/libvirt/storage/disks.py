@@ -56,6 +56,8 @@ class Disks:
         made = []
         for plan in local_disks(plans):
             path = _path_of(plan)
+            if plan.bus == "lxc" and plan.kind == "root":
+                container_root.have_link(order.paths)
             if path.exists():
                 continue
             with _removed_on_error(path):

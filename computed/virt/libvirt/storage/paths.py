@@ -83,6 +83,11 @@ class InstancePaths:
         """The root directory of a container."""
         return self.disk("rootfs")
 
+    @property
+    def container_link(self) -> Path:
+        """A short name for the root disk of a container, beside the directory (storage/container_root.py)."""
+        return self.instances_path / f"lxc-{self.uuid[:8]}{self.uuid[9:13]}"
+
     def create(self) -> bool:
         """Make the directory; False when it was there. Raises OSError."""
         try:
@@ -97,6 +102,8 @@ class InstancePaths:
         It is renamed first, as the stock agent does it: a deletion that is cut off is found by its name and
         finished by the next `remove`, and no guest starts from half a directory.
         """
+        if self.container_link.is_symlink() and self.container_link.readlink() == self.disk():
+            self.container_link.unlink()
         if self.directory.exists() and not self.deleted_directory.exists():
             self.directory.rename(self.deleted_directory)
         for directory in (self.deleted_directory, self.directory):

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -238,15 +240,24 @@ def _file_system(tmp_path, size_mib=8):
     return path.read_bytes()
 
 
+@pytest.fixture
+def short_path():
+    """Not every name is short enough for a loop device."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
 @pytest.mark.parametrize(("declared", "force_raw"), [("raw", True), ("qcow2", True), ("qcow2", False)])
-def test_the_root_of_a_container_is_a_raw_file_system_as_large_as_its_disk(declared, force_raw, tmp_path):
+def test_the_root_of_a_container_is_a_raw_file_system_as_large_as_its_disk(
+    declared, force_raw, tmp_path, short_path
+):
     data = _file_system(tmp_path)
     if declared == "qcow2":
         (tmp_path / "plain").write_bytes(data)
         command = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", tmp_path / "plain", tmp_path / "image"]
         subprocess.run(command, check=True)
         data = (tmp_path / "image").read_bytes()
-    host = Host(tmp_path / "host", data, declared, force_raw=force_raw)
+    host = Host(short_path, data, declared, force_raw=force_raw)
     host.create(ROOT, local_format="raw", virt_type="lxc")
     disk = host.paths.disk()
     assert host.formats() == {str(disk): "raw"} and disk.stat().st_size == GIB
@@ -259,6 +270,9 @@ def test_the_root_of_a_container_is_a_raw_file_system_as_large_as_its_disk(decla
         ["/usr/sbin/debugfs", "-R", "cat hello", disk], capture_output=True, check=True, text=True
     )
     assert shown.stdout == "from the image"
+    assert host.paths.container_link.resolve() == disk
+    assert host.create(ROOT, local_format="raw", virt_type="lxc") == []
+    assert host.paths.remove() and not host.paths.container_link.is_symlink()
 
 
 _PARTITION = b"\x80\0\0\0\x83\0\0\0" + (1).to_bytes(4, "little") + (100).to_bytes(4, "little")
@@ -273,8 +287,19 @@ _PARTITIONED = bytes(446) + _PARTITION + bytes(48) + b"\x55\xaa" + bytes(MIB)
         (bytes(1080) + b"\x53\xef" + bytes(MIB), "e2fsck"),
     ],
 )
-def test_what_no_container_can_start_from_is_refused(data, reason, tmp_path):
-    host = Host(tmp_path, data)
+def test_what_no_container_can_start_from_is_refused(data, reason, short_path):
+    host = Host(short_path, data)
     with pytest.raises((errors.ImageUnacceptable, errors.ImageToolFailed), match=reason):
         host.create(ROOT, local_format="raw", virt_type="lxc")
     assert not host.paths.disk().exists() and not host.paths.disk_info.exists()
+
+
+def test_a_name_that_a_loop_device_cannot_have_and_one_that_is_taken_are_refused(tmp_path, short_path):
+    host = Host(tmp_path / ("long" * 10), RAW)
+    with pytest.raises(errors.InvalidDiskInfo, match="too long"):
+        host.create(ROOT, local_format="raw", virt_type="lxc")
+    host = Host(short_path, RAW)
+    host.paths.container_link.symlink_to("/etc/passwd")
+    with pytest.raises(errors.InvalidDiskInfo, match="there already"):
+        host.create(ROOT, local_format="raw", virt_type="lxc")
+    assert host.paths.remove() and host.paths.container_link.is_symlink()
