@@ -39,7 +39,7 @@ def have_link(paths: InstancePaths) -> None:
     """
     link, disk = paths.container_link, paths.disk()
     if len(str(link).encode()) > _LONGEST_NAME:
-        reason = f"instances_path {paths.instances_path} is too long: libvirt takes {_LONGEST_NAME} bytes of {link}"
+        reason = f"instances_path is too long: libvirt takes {_LONGEST_NAME} bytes of {link}"
         raise errors.InvalidDiskInfo(reason=reason)
     try:
         link.symlink_to(disk)
