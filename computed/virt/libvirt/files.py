@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from pathlib import Path
@@ -62,8 +63,10 @@ class GuestFiles:
         make_config_drive(self._engine, self._context, self._spec, plan.path)
 
     def _have_console_log(self) -> None:
-        # Made by us, so that we can read it: virtlogd would make it readable for root only.
-        self.paths.console_log.touch(mode=0o644)
+        # Made by us, so that we can read it: virtlogd would make it readable for root only, and has done so
+        # when there is one that is not ours.
+        with contextlib.suppress(FileExistsError):
+            self.paths.console_log.touch(mode=0o644, exist_ok=False)
 
     def take_back(self) -> None:
         """Remove what was not there before. Raises OSError."""
