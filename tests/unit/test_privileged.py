@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from oslo_config import cfg
@@ -10,7 +11,8 @@ from oslo_privsep import capabilities
 from oslo_utils import importutils
 
 from computed import privileged
-from computed.privileged import network
+from computed.cmd import rootwrap
+from computed.privileged import files, network
 
 CONTEXTS = {
     "network_context": {"CAP_NET_ADMIN"},
@@ -35,6 +37,18 @@ def test_it_has_the_capabilities_that_it_needs_and_no_more(name: str) -> None:
 def test_together_they_have_fewer_than_a_stock_agent_takes() -> None:
     together = set().union(*CONTEXTS.values())
     assert together < {f"CAP_{name}" for name in STOCK}
+
+
+def test_the_document_names_every_entry_point_and_context() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "PRIVILEGES.md").read_text()
+    entry_points = [
+        name
+        for module in (files, network)
+        for name, value in vars(module).items()
+        if any(getattr(privileged, context).is_entrypoint(value) for context in CONTEXTS)
+    ]
+    assert f"| 55, in one context | {len(entry_points)}, in {['none', 'one', 'two'][len(CONTEXTS)]} |" in text
+    assert [name for name in (*entry_points, *rootwrap.CONTEXTS) if f"`{name}" not in text] == []
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_what_runs_as_root_has_the_rights_that_it_needs(life: dict[str, Any]) ->
     def mask(*names: int) -> int:
         return sum(1 << name for name in names)
 
-    # os-vif's own; it may write into /proc/sys, which some of its releases need one more right for
+    # os-vif asks for the first only, and gets both: its own tests' context has the same section
     owner, rights = life["helpers"].pop("vif_plug_ovs.privsep.vif_plug")
     assert owner == 0
     assert rights & ~mask(capabilities.CAP_NET_ADMIN, capabilities.CAP_DAC_OVERRIDE) == 0
