@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from computed.virt.libvirt.design.vcpu_model import vcpu_model
+
 if TYPE_CHECKING:
     from computed.virt.libvirt.drafting import Draft
     from computed.virt.libvirt.xml.domain import Domain
@@ -13,12 +15,13 @@ _POINTERS: Final = {"tablet": "usbtablet"}
 
 
 def remember_choices(spec: GuestSpec, draft: Draft) -> None:
-    """Put into the instance's system metadata what its image leaves open; the next save of the instance
-    records it (contract host_files.json, domain.image_property_defaults_stored_at_start)."""
+    """Put into the instance's system metadata what its image leaves open, and its processor; the next save of
+    the instance records it (contract host_files.json, domain.image_property_defaults_stored_at_start)."""
     metadata = spec.instance.system_metadata
     for name, value in choices(draft).items():
         if value is not None and f"image_{name}" not in metadata:
             metadata[f"image_{name}"] = value
+    spec.instance.vcpu_model = vcpu_model(draft.domain.cpu)
 
 
 def choices(draft: Draft) -> dict[str, str | None]:

@@ -81,8 +81,8 @@ def _design_firmware(draft: Draft, domain: Domain, os: Os) -> None:
     kind = wishes.prop("hw_firmware_type") or ("uefi" if draft.machine.arch == "aarch64" else "bios")
     secure_boot = wishes.one_of("secure_boot", _SECURE_BOOT, prefix="os")
     if kind != "uefi":
-        # Stock asks for secure boot only of UEFI guests; a guest of an image that requires it has to have it.
-        if secure_boot == "required":
+        # Stock heeds it only for UEFI: its guests go on as they are, new ones get what their image requires.
+        if secure_boot == "required" and draft.request.old is None:
             raise errors.SecureBootNotSupported(
                 f"os_secure_boot is 'required' and hw_firmware_type is {kind!r}, which cannot boot securely."
             )
