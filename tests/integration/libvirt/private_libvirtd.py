@@ -18,12 +18,15 @@ from pathlib import Path
 _HIDDEN = ("/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/etc/libvirt", "/var/log/libvirt")
 _START_SECONDS = 60.0
 _SMALL_MIB = 8
+_FIRST_PORT = 20000
 _APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc")
 _SCRIPT = """
 set -e
 for d in {hidden}; do mkdir -p $d; mount -t tmpfs -o mode=0755 none $d; done
 echo 'stdio_handler = "file"' > /etc/libvirt/qemu.conf
 echo 'remember_owner = 0' >> /etc/libvirt/qemu.conf
+echo 'remote_display_port_min = {port}' >> /etc/libvirt/qemu.conf
+echo 'remote_display_port_max = '$(({port} + 99)) >> /etc/libvirt/qemu.conf
 while :; do sleep 0.2; [ -e {go} ] || continue; rm -f {go}
   cd {directory}
   /usr/sbin/libvirtd -f $PWD/libvirtd.conf -p $PWD/libvirtd.pid >> libvirtd.log 2>&1 &
@@ -54,7 +57,9 @@ class PrivateLibvirtd:
         self.small.mkdir(exist_ok=True)
         size = f"size={_SMALL_MIB}m,mode=0711"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", str(self.small)], check=True)
-        script = _SCRIPT.format(hidden=" ".join(_HIDDEN), go=self._go, directory=self._directory)
+        # Several libvirtds would give the same port to their guests.
+        port = _FIRST_PORT + os.getpid() % 300 * 100
+        script = _SCRIPT.format(port=port, hidden=" ".join(_HIDDEN), go=self._go, directory=self._directory)
         self._namespace = subprocess.Popen(
             [*_APART, "sh", "-c", script]
         )
