@@ -223,7 +223,9 @@ class Build:
     def _spawn(self, image_meta: Any, network_info: Any, first: FirstBoot, plugging: Plugging) -> None:
         spec = new_guest(self.instance, image_meta, network_info, self.order.bdms, first)
         self.undo.push("take the guest away", self._take_guest_away)
-        self.host.driver.spawn(self.context, plugging.ordered(spec))
+        # Others may build while this one waits for an image that somebody else fetches already.
+        spec = replace(plugging.ordered(spec), while_idle=self.host.build_slots.lent)
+        self.host.driver.spawn(self.context, spec)
         plugging.wait()
         volumes.complete(self.host, self.context, self.instance, self.order.bdms)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from computed.lib.locks import KeyedLocks
+from computed.lib.slots import Slots
 from computed.steps.arrivals import Arrivals
 from computed.steps.console_tokens import ConsoleTokens
 from computed.steps.departures import Departures
@@ -67,15 +67,15 @@ class ComputeHost:
     arrivals: Arrivals = field(default_factory=Arrivals)
     departures: Departures = field(init=False)
     lanes: Lanes = field(init=False)
-    build_slots: AbstractContextManager[Any] = field(init=False)
+    build_slots: Slots = field(init=False)
     """Held while a build is running; `max_concurrent_builds` of them, or no limit when that is 0."""
 
-    snapshot_slots: AbstractContextManager[Any] = field(init=False)
+    snapshot_slots: Slots = field(init=False)
     """Held while an image is made of a guest; `max_concurrent_snapshots` of them, or no limit when 0."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "build_slots", _slots(self.conf.max_concurrent_builds))
-        object.__setattr__(self, "snapshot_slots", _slots(self.conf.max_concurrent_snapshots))
+        object.__setattr__(self, "build_slots", Slots(self.conf.max_concurrent_builds))
+        object.__setattr__(self, "snapshot_slots", Slots(self.conf.max_concurrent_snapshots))
         departures = Departures(self.conf.max_concurrent_live_migrations)
         object.__setattr__(self, "departures", departures)
         object.__setattr__(self, "lanes", Lanes(self.conf.sync_power_state_pool_size))
@@ -88,7 +88,3 @@ class ComputeHost:
         self.departures.close()
         self.events.cancel_all()
         self.lanes.close()
-
-
-def _slots(limit: int) -> AbstractContextManager[Any]:
-    return threading.BoundedSemaphore(limit) if limit else nullcontext()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,16 @@ class Plugging:
         idle = [vif["id"] for vif in spec.network_info if not vif["active"]]
         self._expectation.also((ExternalEventName.NETWORK_VIF_PLUGGED, port) for port in idle)
         return replace(spec, wait_for_plugs=self.wait) if idle else spec
+
+    def ordered_anew(self, spec: GuestSpec, vnic_types: Container[str]) -> GuestSpec:
+        """The same for a guest whose ports are unplugged and plugged again: those of these types are waited
+        for, whether they are plugged now or not. The others' plugs nobody may report."""
+        ports = [vif["id"] for vif in spec.network_info if vif["vnic_type"] in vnic_types]
+        if self._expectation is None or not ports:
+            self._is_over = True
+            return spec
+        self._expectation.also((ExternalEventName.NETWORK_VIF_PLUGGED, port) for port in ports)
+        return replace(spec, wait_for_plugs=self.wait)
 
     def wait(self) -> None:
         """Wait until all are plugged, the first time it is called.

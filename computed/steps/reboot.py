@@ -12,12 +12,14 @@ from computed.steps import accelerators, shares
 from computed.steps.announce import announce
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
+from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance, set_error
 from computed.steps.volume_refresh import reconcile, refresh_if_possible
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
+    from computed.virt.specs import GuestSpec
 
 LOG = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
         if hard:
             shares.mount(host, context, instance, wanted)
         spec = known_guest(instance, bdms, wanted, accelerators.of(host, context, instance))
-        host.driver.reboot(context.elevated(), spec, hard=hard)
+        _reboot_guest(host, context, spec, hard=hard)
         shares.set_status(host, wanted, ShareStatus.ACTIVE)
     except Exception as error:
         _survive(host, context, instance, error, bdms)
@@ -66,6 +68,16 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     except errors.InstanceNotFound:
         LOG.warning("Instance %s is gone before its reboot ended", instance.uuid)
     announce(host, context, instance, "reboot", "end", bdms=bdms)
+
+
+def _reboot_guest(host: ComputeHost, context: Any, spec: GuestSpec, *, hard: bool) -> None:
+    types = host.conf.workarounds.wait_for_vif_plugged_event_during_hard_reboot
+    if not (hard and types):
+        host.driver.reboot(context.elevated(), spec, hard=hard)
+        return
+    with awaiting_plugs(host, spec.instance) as plugging:
+        host.driver.reboot(context.elevated(), plugging.ordered_anew(spec, types), hard=hard)
+        plugging.wait()
 
 
 def _survive(host: ComputeHost, context: Any, instance: Any, error: Exception, bdms: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ class GuestSpec:
 
     `wait_for_plugs`, when there is one, returns once the network has plugged the guest's ports, or raises
     what the driver is to fail with; a driver that can hold a guest still calls it before the guest runs.
+    `while_idle` is entered while the driver waits for what somebody else fetches.
     """
 
     instance: Any  # objects.Instance
@@ -50,6 +52,9 @@ class GuestSpec:
     shares: tuple[Any, ...] = ()  # objects.ShareMapping, mounted on the host
     accelerators: tuple[Mapping[str, Any], ...] = ()  # accelerator requests as cyborg tells them, bound
     wait_for_plugs: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    while_idle: Callable[[], AbstractContextManager[Any]] = field(
+        default=nullcontext, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def disk_order(engine: Engine, context: Any, spec: GuestSpec) -> DiskOrder:
         os_type=spec.instance.os_type,
         file_systems=engine.options.file_systems,
         is_preallocating=engine.options.is_preallocating,
+        while_idle=spec.while_idle,
     )
 
 

@@ -31,4 +31,6 @@ class LibvirtStates(LibvirtPart, StatePort):
             raise errors.ConsoleNotAvailable() from error
 
     def has_disks_of(self, instance: Any) -> bool:
-        return self._engine.paths(instance).directory.exists()
+        paths = self._engine.paths(instance)
+        # What a deletion could not remove is there under another name.
+        return paths.directory.exists() or paths.deleted_directory.exists()

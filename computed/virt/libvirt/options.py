@@ -40,8 +40,6 @@ class EngineOptions:
     drive: DriveOptions
     metadata: MetadataOptions
     soft_reboot_seconds: int
-    plug_wait_of_reboot: frozenset[str]
-    """Types of ports for whose plugs a hard reboot waits."""
 
 
 def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
@@ -88,7 +86,6 @@ def read(conf: cfg.ConfigOpts, *, cache_mode: str) -> EngineOptions:
             static_vendor_data=_vendor_data(conf),
         ),
         soft_reboot_seconds=libvirt.wait_soft_reboot_seconds,
-        plug_wait_of_reboot=frozenset(conf.workarounds.wait_for_vif_plugged_event_during_hard_reboot),
     )
 
 

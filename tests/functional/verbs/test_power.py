@@ -170,3 +170,14 @@ def test_disabling_and_enabling_the_host(bench):
     assert "COMPUTE_STATUS_DISABLED" in bench.placement.traits(bench.context, node)[0]
     assert bench.call("set_host_enabled", enabled=True) == "enabled"
     assert "COMPUTE_STATUS_DISABLED" not in bench.placement.traits(bench.context, node)[0]
+
+
+@pytest.mark.parametrize(("vnic_type", "faults"), [("normal", 1), ("direct", 0)])
+def test_a_hard_reboot_may_wait_for_the_plugs_of_some_ports(bench, server, vnic_type, faults):
+    """A workaround of the operator's; here nobody reports the plugs, and the guest runs all the same."""
+    bench.driver.vif_plug_events = True
+    bench.conf.set_override("vif_plugging_timeout", 1)
+    bench.conf.set_override("wait_for_vif_plugged_event_during_hard_reboot", [vnic_type], "workarounds")
+    bench.verb("reboot_instance", server.uuid, "rebooting_hard", block_device_info=None, reboot_type="HARD")
+    assert bench.states(server.uuid) == ("active", None)
+    assert len(bench.rows("InstanceFault", instance_uuid=server.uuid)) == faults

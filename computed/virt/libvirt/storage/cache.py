@@ -6,10 +6,10 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from oslo_concurrency import lockutils
 
@@ -90,8 +90,15 @@ class ImageCache:
         """Whether the image is there already."""
         return self.paths.image(image_id).exists()
 
-    def image(self, source: ImageSource, *, largest_bytes: int | None = None) -> CachedImage:
-        """The image, fetched and inspected if need be; `largest_bytes` is how large its disk may be.
+    def image(
+        self,
+        source: ImageSource,
+        *,
+        largest_bytes: int | None = None,
+        while_idle: Callable[[], Any] = nullcontext,
+    ) -> CachedImage:
+        """The image, fetched and inspected if need be; `largest_bytes` is how large its disk may be,
+        `while_idle` as of SingleFlight.do.
 
         Raises ImageUnacceptable (hostile or broken: nothing of it is kept), FlavorDiskSmallerThanImage,
         CouldNotFetchImage and GlanceConnectionFailed (see download.fetch), ImageToolFailed, OSError.
@@ -99,7 +106,9 @@ class ImageCache:
         name = image_file_name(source.image_id)
         while True:
             try:
-                image = self._flights.do(name, lambda: self._have_image(source, name, largest_bytes))
+                image = self._flights.do(
+                    name, lambda: self._have_image(source, name, largest_bytes), while_idle=while_idle
+                )
                 break
             except _TooLarge as refused:
                 # It was too large for whoever fetched it; for us it may not be.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from oslo_concurrency import processutils
 
@@ -29,13 +29,14 @@ _MIB: Final = 1 << 20
 @dataclass(frozen=True, slots=True)
 class DiskOrder:
     """What the disks of one guest are made from: `source_of` gives the source of an image by its id;
-    `is_preallocating` says that each disk has its space to itself."""
+    `is_preallocating` says that each disk has its space to itself; `while_idle` as of SingleFlight.do."""
 
     paths: InstancePaths
     source_of: Callable[[str], ImageSource]
     os_type: str | None = None
     file_systems: FileSystemOptions = field(default_factory=FileSystemOptions)
     is_preallocating: bool = False
+    while_idle: Callable[[], Any] = nullcontext
 
 
 class Disks:
@@ -168,7 +169,9 @@ class Disks:
         if plan.image_id is None:
             raise errors.InvalidDiskInfo(reason=f"{path} is to be made of an image, and none is named")
         source = order.source_of(plan.image_id)
-        base = self._cache.image(source, largest_bytes=plan.size_bytes)
+        base = self._cache.image(
+            source, largest_bytes=plan.size_bytes, while_idle=order.while_idle
+        )
         with self._cache.locks.hold(base.path.name):
             if plan.format == "qcow2":
                 self._tool.create_overlay(path, base.path, base.info, plan.size_bytes)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from contextlib import nullcontext
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -17,8 +18,11 @@ class SingleFlight(Generic[T]):
         self._guard = threading.Lock()
         self._flights: dict[str, Future[T]] = {}
 
-    def do(self, key: str, function: Callable[[], T]) -> T:
-        """The result of `function`, or of the one that somebody runs for `key` already.
+    def do(
+        self, key: str, function: Callable[[], T], *, while_idle: Callable[[], Any] = nullcontext
+    ) -> T:
+        """The result of `function`, or of the one that somebody runs for `key` already; while that is waited
+        for, the context manager `while_idle()` is entered.
 
         Raises what that one raises. When its thread is killed, one of those who wait runs theirs.
         """
@@ -28,7 +32,8 @@ class SingleFlight(Generic[T]):
                 if flight is None:
                     mine = self._flights[key] = Future()
                     break
-            error = flight.exception()
+            with while_idle():
+                error = flight.exception()
             if error is None:
                 return flight.result()
             if isinstance(error, Exception):

@@ -1,6 +1,7 @@
 """Whoever wants what is being fetched waits for it instead of fetching it again."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -96,3 +97,23 @@ def test_a_plain_call_returns_and_raises():
     assert flights.do("key", lambda: 5) == 5
     with pytest.raises(KeyError):
         flights.do("key", lambda: {}["x"])
+
+
+def test_only_those_who_wait_are_idle():
+    flights, calls, gate, idle = SingleFlight(), [], threading.Event(), []
+
+    @contextmanager
+    def while_idle():
+        idle.append("waits")
+        yield
+        idle.append("goes on")
+
+    def one():
+        return flights.do("image", slow(calls, gate, "result"), while_idle=while_idle)
+
+    threads, results = in_threads(3, one)
+    wait_until(lambda: idle == ["waits", "waits"])
+    gate.set()
+    join(threads)
+    assert (results, len(calls)) == (["result"] * 3, 1)
+    assert idle == ["waits", "waits", "goes on", "goes on"]
