@@ -34,7 +34,7 @@ class Site:
                 cloud.flavors[name] = admin.compute.create_flavor(name=name, ram=ram, vcpus=1, disk=disk).id
         self.network = self._network()
         self.image = self.upload("guest-plain")
-        self.agent_image = self.upload("guest-agent", hw_qemu_guest_agent="yes")
+        self.agent_image = self.upload("guest-agent", hw_qemu_guest_agent="yes", os_require_quiesce="yes")
 
     def upload(self, name: str, **properties: str) -> str:
         made = self.cloud.admin.create_image(

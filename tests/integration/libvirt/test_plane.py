@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.integration.cloud import Cloud
 from tests.integration.guest_image import marks
 from tests.integration.libvirt.site import LARGE, SMALL, USER_DATA, Guest, Site
 from tests.integration.plane import hypervisor, waiting
+from tests.integration.plane.hypervisor import URI
 
 GIB = 1 << 30
 
@@ -184,6 +186,25 @@ def test_password(guest: Guest) -> None:
     guest.verbs.active()
     heard = guest.said("agent", 2)[-1]
     assert "guest-set-user-password" in heard.text and heard.values["password"] == "correct-horse"
+
+
+def test_snapshot_of_a_quiet_file_system(guest: Guest, cloud: Cloud) -> None:
+    """The image asks for it: `os_require_quiesce`."""
+    cloud.demo.image.delete_image(guest.snapshot("quiet"))
+    words = [mark.text for mark in guest.said("agent", 4)]
+    assert words[-2:] == ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw"]
+
+
+def test_it_stops_by_itself_and_starts_without_its_base_image(
+    guest: Guest, compute: Agent, cloud: Cloud
+) -> None:
+    subprocess.run(["virsh", "-q", "-c", URI, "shutdown", guest.domain], check=True, timeout=30)
+    cloud.wait_status([guest.id], "SHUTOFF", 60)
+    for base in (compute.instances / "_base").iterdir():
+        base.unlink()
+    guest.demo.start_server(guest.id)
+    guest.verbs.active()
+    guest.ready(boots=2)
 
 
 def test_delete(guest: Guest, site: Site, compute: Agent, cloud: Cloud) -> None:
