@@ -30,9 +30,13 @@ def find(engine: Engine, uuid: str) -> Guest | None:
 
 
 def is_off(guest: Guest) -> bool:
-    """Whether the guest has no process any more; one that is gone has none."""
+    """Whether the guest has no process any more; one that is gone has none.
+
+    Not a question of its state: that is one of being off while the process still ends, and until it has
+    ended libvirt starts it no more than a running one.
+    """
     try:
-        return guest.state().power_state in POWERED_OFF
+        return not guest.is_active()
     except errors.InstanceNotFound:
         return True
 
