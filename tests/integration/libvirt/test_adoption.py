@@ -73,43 +73,26 @@ def _seen(cloud: Cloud, host: str) -> dict[str, Any]:
     return {"facts": facts, "inventories": inventories, "traits": traits}
 
 
-def test_there_and_back(stock: Agent, site: Site, cloud: Cloud) -> None:
+@pytest.fixture(scope="module")
+def guests(stock: Agent, site: Site, cloud: Cloud) -> Iterator[list[Guest]]:
+    """Three guests, born under stock."""
     _become(stock, STOCK, cloud)
-    guests = site.boot(3, "adopted")
-    for guest in guests:
+    born = site.boot(3, "adopted")
+    for guest in born:
         guest.ready(boots=1)
-    traces = {guest.id: _traces(guest) for guest in guests}
+    yield born
+    cloud.delete([guest.id for guest in born if guest.id in cloud.servers()])
 
+
+def test_what_stock_booted_runs_on_under_ours(guests: list[Guest], stock: Agent, cloud: Cloud) -> None:
+    before = _traces(guests)
     _become(stock, COMPUTED, cloud)
-    cloud.wait_status(list(traces), "ACTIVE")
-    assert {guest.id: _traces(guest) for guest in guests} == traces
-    for verbs, guest in zip((_power, _disks, _shapes), guests, strict=True):
-        verbs(guest)
-    assert accounts.faults(cloud, [stock], list(traces)) == []
-    guests += site.boot(1, "native")
-    guests[-1].ready(boots=1)
-    traces = {guest.id: _traces(guest) for guest in guests}
-
-    _become(stock, STOCK, cloud)
-    cloud.wait_status(list(traces), "ACTIVE")
-    assert {guest.id: _traces(guest) for guest in guests} == traces
-    power, disks, shapes, native = guests
-    _reboot(power, boots=5)
-    _interface(disks)
-    _stop_and_start(shapes, boots=2)
-    _all_in_one(native)
-    assert accounts.faults(cloud, [stock], list(traces)) == []
-    cloud.delete(list(traces))
-    assert site.domains() == []
-    assert not [path for path in stock.instances.iterdir() if path.name in traces]
+    cloud.wait_status(list(before), "ACTIVE")
+    assert _traces(guests) == before
 
 
-def _traces(guest: Guest) -> tuple[int, str]:
-    """What shows that nobody touched the running guest."""
-    return guest.pid, guest.domain
-
-
-def _power(guest: Guest) -> None:
+def test_power_of_an_adopted_guest(guests: list[Guest]) -> None:
+    guest = guests[0]
     pid = guest.pid
     guest.verbs.there_and_back("pause_server", "PAUSED", "unpause_server")
     assert guest.pid == pid
@@ -123,8 +106,8 @@ def _power(guest: Guest) -> None:
     guest.ready(boots=4)
 
 
-def _disks(guest: Guest) -> None:
-    cloud = guest.site.cloud
+def test_disks_and_interfaces_of_an_adopted_guest(guests: list[Guest], cloud: Cloud) -> None:
+    guest = guests[1]
     cloud.demo.image.delete_image(guest.snapshot("of adopted"))
     _interface(guest)
     guest.demo.rescue_server(guest.id)
@@ -135,8 +118,8 @@ def _disks(guest: Guest) -> None:
     guest.ready(boots=2)
 
 
-def _shapes(guest: Guest) -> None:
-    host = guest.site.host.host
+def test_shapes_of_an_adopted_guest(guests: list[Guest], site: Site) -> None:
+    guest, host = guests[2], site.host.host
     guest.verbs.resize(LARGE[0], host)
     guest.verbs.revert(host)
     guest.ready(boots=2)
@@ -146,21 +129,47 @@ def _shapes(guest: Guest) -> None:
     guest.verbs.shelve()
     guest.verbs.unshelve(host)
     guest.ready(boots=4)
-    guest.verbs.rebuild(guest.site.agent_image)
+    guest.verbs.rebuild(site.agent_image)
     guest.ready(boots=1)
 
 
-def _all_in_one(guest: Guest) -> None:
-    """A guest of ours under stock: what needs most of what we wrote down about it."""
-    cloud = guest.site.cloud
-    guest.verbs.there_and_back("suspend_server", "SUSPENDED", "resume_server")
-    guest.lives_on()
-    _interface(guest)
-    cloud.demo.image.delete_image(guest.snapshot("of native"))
-    _reboot(guest, boots=2)
-    guest.verbs.resize(LARGE[0], guest.site.host.host)
-    guest.verbs.confirm()
-    guest.ready(boots=3)
+def test_what_ours_booted_runs_on_under_stock(
+    guests: list[Guest], stock: Agent, site: Site, cloud: Cloud
+) -> None:
+    assert stock.kind == COMPUTED
+    guests += site.boot(1, "native")
+    guests[-1].ready(boots=1)
+    before = _traces(guests)
+    assert accounts.faults(cloud, [stock], list(before)) == []
+    _become(stock, STOCK, cloud)
+    cloud.wait_status(list(before), "ACTIVE")
+    assert _traces(guests) == before
+
+
+def test_guests_given_back_obey_stock(guests: list[Guest], stock: Agent, site: Site, cloud: Cloud) -> None:
+    assert stock.kind == STOCK
+    power, disks, shapes, native = guests
+    _reboot(power, boots=5)
+    _interface(disks)
+    _stop_and_start(shapes, boots=2)
+    native.verbs.there_and_back("suspend_server", "SUSPENDED", "resume_server")
+    native.lives_on()
+    _interface(native)
+    cloud.demo.image.delete_image(native.snapshot("of native"))
+    _reboot(native, boots=2)
+    native.verbs.resize(LARGE[0], site.host.host)
+    native.verbs.confirm()
+    native.ready(boots=3)
+    ids = [guest.id for guest in guests]
+    assert accounts.faults(cloud, [stock], ids) == []
+    cloud.delete(ids)
+    assert site.domains() == []
+    assert not [path for path in stock.instances.iterdir() if path.name in ids]
+
+
+def _traces(guests: list[Guest]) -> dict[str, tuple[int, str]]:
+    """What shows that nobody touched the running guests."""
+    return {guest.id: (guest.pid, guest.domain) for guest in guests}
 
 
 def _reboot(guest: Guest, boots: int) -> None:
