@@ -50,6 +50,8 @@ def _told(
 ) -> Iterator[None]:
     """Notify start and end; after a failure record it in the mapping and notify the error."""
     told = {"payload": {"share_id": share.share_id}}
+    # A mapping that is saved is made when it is not there: not for an instance that is gone.
+    instance.refresh()
     instance.load(*PARTS)
     announce(host, context, instance, action, "start", **told)
     try:

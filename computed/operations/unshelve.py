@@ -12,7 +12,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.states import TaskState, VmState
-from computed.steps import accelerators, network, shelf_marks, shelving, volumes
+from computed.steps import accelerators, network, overtaken, shelf_marks, shelving, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, FirstBoot, doomed_guest, image_meta_of, new_guest
 from computed.steps.plugging import awaiting_plugs
@@ -175,12 +175,20 @@ class Unshelving:
             self._stay_in_error()
             return
         if not (self.has_begun or self._is_fresh()):
+            if overtaken.is_deleted(self.context, self.instance) is not False:
+                self._give_up_accelerators()
             return
+        self._give_up_accelerators()
         try:
             self.host.placement.delete_allocations(self.context, self.instance.uuid)
         except errors.NovaException as failure:
             LOG.warning("Instance %s keeps its allocations: %s", self.instance.uuid, failure)
         forget_host(self.instance)
+
+    def _give_up_accelerators(self) -> None:
+        """The conductor has ordered them for this host, also when we never came to ask for them."""
+        if self.accel_uuids:
+            accelerators.release(self.host, self.context, self.instance, self.accel_uuids)
 
     def _is_fresh(self) -> bool:
         """Whether the record still waits for an unshelving; if that cannot be read, it may be elsewhere."""

@@ -11,6 +11,7 @@ from computed import errors, objects
 from computed.steps import volumes
 from computed.steps.announce import announce
 from computed.steps.block_devices import volume_spec
+from computed.steps.patience import insistently
 from computed.steps.volume_detach import with_encryption
 
 if TYPE_CHECKING:
@@ -98,7 +99,6 @@ class Swap:
             with_encryption(host, self.context, after),
             new_size_gib=size,
         )
-        host.volumes.attachment_complete(self.context, self.attachment_id)
         return dict(found)
 
     def _put_back(self) -> None:
@@ -117,18 +117,13 @@ class Swap:
 
     def _settle(self, bdm: Any, info: dict[str, Any], new_size_gib: int | None) -> None:
         """The guest has the new volume: from here on there is no way back, and the record follows."""
-        old_attachment_id, saved_id = bdm.attachment_id, self.new_id
-        if old_attachment_id is not None:
-            self._try(
-                "stays attached beside",
-                lambda: self.host.volumes.attachment_delete(self.context, old_attachment_id),
-            )
-        failure = None
+        saved_id, failure = self.new_id, self._complete_attachment()
+        volumes.leave(self.host, self.context, self.instance, (), [bdm.attachment_id])
         if self.is_migration:
             try:
                 saved_id = self._complete(error=False)
             except errors.NovaException as error:
-                failure = error
+                failure = failure or error
         info["serial"] = info["volume_id"] = saved_id
         if isinstance(info.get("data"), dict):
             info["data"] = {**info["data"], "volume_id": saved_id}
@@ -140,10 +135,27 @@ class Swap:
         bdm.attachment_id = self.attachment_id
         if new_size_gib is not None:
             bdm.volume_size = new_size_gib
-        volumes.save(self.host, bdm)
+        insistently(
+            f"Saving volume {saved_id} of instance {self.instance.uuid}",
+            lambda: volumes.save(self.host, bdm),
+            stopping=self.host.stopping,
+        )
         if failure is not None:
             self._announce("error", exception=failure)
             raise failure
+
+    def _complete_attachment(self) -> Exception | None:
+        """Say that the guest has the new volume; what kept us from it, if anything did."""
+        attachment_id = str(self.attachment_id)
+        try:
+            insistently(
+                f"Attachment {attachment_id}",
+                lambda: self.host.volumes.attachment_complete(self.context, attachment_id),
+                stopping=self.host.stopping,
+            )
+        except errors.NovaException as error:
+            return error
+        return None
 
     def _try(self, complaint: str, deed: Any) -> None:
         try:

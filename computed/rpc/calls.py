@@ -287,8 +287,22 @@ _ROWS: Final = (
         volume_snapshots.volume_snapshot_delete,
         expected=_NOT_BUILT,
     ),
-    _row("allow_share", "instance share_mapping", EVENT | OWN, shares.allow_share, expected=_NOT_BUILT),
-    _row("deny_share", "instance share_mapping", EVENT | OWN, shares.deny_share, expected=_NOT_BUILT),
+    _row(
+        "allow_share",
+        "instance share_mapping",
+        EVENT | OWN,
+        shares.allow_share,
+        lock=True,
+        expected=_NOT_BUILT,
+    ),
+    _row(
+        "deny_share",
+        "instance share_mapping",
+        EVENT | OWN,
+        shares.deny_share,
+        lock=True,
+        expected=_NOT_BUILT,
+    ),
     # Resize and cold migration
     _row("prep_resize", _PREP_RESIZE_ARGUMENTS, REVERT, resize.prep_resize),
     _row(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors
 from computed.states import TaskState
+from computed.steps import accelerators
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict, judge
 from computed.steps.faults import fault_message, record_fault
@@ -74,7 +75,13 @@ class FailedBuild:
     def _give_up(self, error: Exception) -> None:
         """No guest uses its volumes and allocations any more, and without a host nobody else would."""
         give_up(self.host, self.context, self.instance, self.order.bdms)
+        self._give_up_accelerators()
         self._give_up_allocations(error)
+
+    def _give_up_accelerators(self) -> None:
+        """The conductor has ordered them for this host, also when the build never came to ask for them."""
+        if self.order.accel_uuids:
+            accelerators.release(self.host, self.context, self.instance, self.order.accel_uuids)
 
     def _give_up_allocations(self, error: Exception) -> None:
         try:
@@ -94,6 +101,7 @@ class FailedBuild:
         self.instance.task_state = TaskState.SCHEDULING
         try:
             save(self.host, self.instance)
+            self._give_up_accelerators()
             self._give_up_allocations(error)
             self._cast_build()
         except errors.InstanceNotFound:

@@ -13,7 +13,8 @@ from computed.rpc.calls import CALLS
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts" / "compute_rpc.json").read_text())
 METHODS: dict[str, Any] = FACTS["methods"]
 # We hold the instance lock in more verbs than nova does: a start, a restore or a soft delete must not run
-# into another power verb of the same instance, nor a deletion into the legs of a resize.
+# into another power verb of the same instance, nor a deletion into the legs of a resize
+# or a change of shares.
 LOCKED_BY_US = {
     "start_instance",
     "restore_instance",
@@ -22,6 +23,8 @@ LOCKED_BY_US = {
     "finish_resize",
     "revert_resize",
     "finish_revert_resize",
+    "allow_share",
+    "deny_share",
 }
 
 

@@ -163,19 +163,20 @@ class Cloud(Fleet, Records):
         count: int = 1,
         *,
         networks: tuple[str, ...] = ("auto",),
-        flavor: str = "m1.nano",
+        flavor: Any = "m1.nano",
         name: str = "server",
         wait: bool = True,
         **order: Any,
     ) -> list[str]:
         """Have servers built through API and scheduler; with `wait` each is ACTIVE. Returns their ids.
 
-        `host` in `order` names the agent that is to build them."""
+        `flavor` is a name or an objects.Flavor; `host` in `order` names the agent that is to build them."""
         image = self.embedded.images.find("guest")
+        size = find_flavor(flavor) if isinstance(flavor, str) else flavor
         new = [
             self.embedded.servers.create(
                 user_context(),
-                NewServer(f"{name}-{number}", find_flavor(flavor), image, networks, **order),
+                NewServer(f"{name}-{number}", size, image, networks, **order),
             )
             for number in range(count)
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from futurist import _thread
@@ -15,18 +16,20 @@ from computed.steps import patience
 from tests.functional.cloud import Cloud
 from tests.functional.failures.stage import SECOND, Stage
 
+OPTIONS: Final = {"my_shared_fs_storage_ip": "192.0.2.9", "manila.share_apply_policy_timeout": 1}
+
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -> Iterator[Stage]:
     executor = os.environ.get(ENVIRONMENT, THREADING)
-    cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, {})
+    cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, OPTIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
         # One cloud lives for all tests: hundreds of idle threads that look round all the time would be felt.
         patch.setattr(_thread.ThreadWorker, "MAX_IDLE_FOR", 1.0)
         plain = ComputedObject.indirection_api
         try:
-            cloud.add_host(SECOND)
+            cloud.add_host(SECOND, OPTIONS)
             yield Stage(cloud)
         finally:
             ComputedObject.indirection_api = plain

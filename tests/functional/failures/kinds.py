@@ -87,6 +87,13 @@ KINDS: Final[Mapping[str, Mapping[str, Act]]] = {
         "409": raising(lambda: errors.ImageBadRequest(image_id=UUID, response="HTTP 409, as ordered")),
         "500": raising(lambda: errors.GlanceConnectionFailed(server="glance", reason="HTTP 503")),
     },
+    "shares": {
+        "409": raising(lambda: errors.ShareAccessGrantError(share_id=UUID, reason="HTTP 409, as ordered")),
+        "500": raising(lambda: errors.ManilaConnectionFailed(reason="no answer, as ordered")),
+    },
+    "accelerators": {
+        "500": raising(lambda: errors.AcceleratorRequestOpFailed(op="asked", msg="HTTP 500, as ordered")),
+    },
     "placement": {
         "404": refused(404),
         "409": refused(409),

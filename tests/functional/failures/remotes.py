@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from computed.objects.base import ComputedObject
 from tests.functional.agent import Agent
 from tests.functional.cloud import Cloud
 
 Answer = Callable[[], Any]
+SERVICES: Final = ("network", "images", "volumes", "shares", "accelerators")
 
 
 @dataclass(frozen=True, order=True)
@@ -46,7 +47,7 @@ class Remotes:
 
     def _tap(self, agent: Agent) -> None:
         host = agent.host
-        for name in ("network", "images", "volumes", "computes", "compute_tasks"):
+        for name in (*SERVICES, "computes", "compute_tasks"):
             object.__setattr__(host, name, _Tapped(self, name, getattr(host, name)))
         placement = copy.copy(host.placement)
         send = placement.send

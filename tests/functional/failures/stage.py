@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any, Final
+from unittest.mock import patch
 
 from computed import errors
+from computed.embedded.flavors import find_flavor
 from computed.embedded.servers import user_context
 from computed.states import MigrationStatus
 from tests.functional.cloud import HOST, PATIENCE_SECONDS, Cloud
@@ -39,6 +42,33 @@ class Stage(Rules):
         (uuid,) = self.cloud.boot(wait=False, host=HOST, volumes=[disk], **order)
         self.owner.settle()
         return uuid
+
+    def accelerated_flavor(self) -> Any:
+        """A flavor that asks for an accelerator."""
+        flavor = find_flavor("m1.nano")
+        flavor.extra_specs = {"accel:device_profile": "fpga"}
+        return flavor
+
+    @contextlib.contextmanager
+    def accelerating(self) -> Iterator[None]:
+        """What is built meanwhile gets an accelerator, as a conductor sees to it."""
+        computes = self.cloud.embedded.servers._launcher._computes
+        cast = computes.cast
+
+        def with_accelerator(context: Any, host: str, method: str, **arguments: Any) -> None:
+            if method == "build_and_run_instance":
+                uuid = arguments["instance"]["nova_object.data"]["uuid"]
+                arguments["accel_uuids"] = [self.cloud.embedded.accelerators.add(uuid)]
+            cast(context, host, method, **arguments)
+
+        with patch.object(computes, "cast", with_accelerator):
+            yield
+
+    def forget_shares(self) -> None:
+        """There are no shares any more: only verbs on shares are to ask for them."""
+        self.cloud.embedded.shares._rules.clear()
+        with self.cloud.embedded.store.transaction() as records:
+            records.purge("ShareMapping")
 
     def send(self, uuid: str, method: str, task_state: str | None, **arguments: Any) -> None:
         """Cast a verb as the API does, and wait for its end."""
@@ -116,6 +146,11 @@ class Stage(Rules):
             # Nor is there anybody else to give its volumes back.
             for attachment in self.attachments(uuid):
                 self.cloud.embedded.volumes.attachment_delete(user_context(), attachment)
+
+    def lose_shares(self, answer: Answer) -> Any:
+        """Somebody deletes the share, and with it who may use it, before it is asked for."""
+        self.cloud.embedded.shares._rules = {"another": []}
+        return answer()
 
     def lose_images(self, answer: Answer) -> Any:
         """Somebody deletes every image before one is asked for."""

@@ -14,9 +14,11 @@ import os
 import pytest
 
 from tests.functional.failures.kinds import KINDS, Act
+from tests.functional.failures.rarer_verbs import RARER_VERBS
 from tests.functional.failures.remotes import Answer, Call
 from tests.functional.failures.stage import Stage
-from tests.functional.failures.verbs import VERBS, Verb
+from tests.functional.failures.verb import Verb
+from tests.functional.failures.verbs import VERBS
 
 CASTS = {
     "resize_instance",
@@ -26,12 +28,14 @@ CASTS = {
     "rollback_live_migration_at_destination",
 }
 _CALLS: dict[str, list[Call]] = {}
+ALL_VERBS = (*VERBS, *RARER_VERBS)
 WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
 
 
 def begin(stage: Stage, verb: Verb) -> str:
     """A server where the verb may begin; none for a verb that orders one."""
     stage.is_host_lost = False
+    stage.forget_shares()
     if verb.before is None:
         return ""
     uuid = stage.boot()
@@ -79,13 +83,16 @@ def kinds_of(stage: Stage, call: Call) -> list[tuple[str, Act]]:
     if call.method == "attachment_get":
         # One that is not there could not be given back either.
         return [(kind, act) for kind, act in kinds if kind != "404"]
+    if call.remote == "shares":
+        kinds = [(kind, act) for kind, act in kinds if call.method == "allow" or kind != "409"]
+        kinds.append(("404", stage.lose_shares))
     if call.remote == "images":
         kinds.append(("404", stage.lose_images))
     return kinds
 
 
 @pytest.mark.parametrize("remote", KINDS)
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", ALL_VERBS, ids=lambda verb: verb.name)
 def test_one_call_goes_wrong(stage: Stage, verb: Verb, remote: str) -> None:
     broken = []
     ends = verb.ends | {"error"}
@@ -117,7 +124,7 @@ def deletion(stage: Stage, others: set[str], deleted: list[str]) -> Act:
 
 
 @pytest.mark.skipif(not WHOLE_TABLE, reason="only with COMPUTED_FAILURES=all: it takes minutes")
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", ALL_VERBS, ids=lambda verb: verb.name)
 def test_a_deletion_begins_at_a_call(stage: Stage, verb: Verb) -> None:
     broken = []
     for call in calls_of(stage, verb):

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import oslo_messaging
-
-from computed import errors
 from tests.functional.cloud import HOST
 from tests.functional.failures.stage import SECOND, Stage
-
-_ANSWERS: Final = (errors.NovaException, oslo_messaging.RemoteError)
-"""What a call of the control plane may be answered with."""
-Step = Callable[[Stage, str], Any]
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One verb: `act` sends it, `before` brings a running server to where it may begin (None: `act` orders
-    one itself and returns its id), `ends` are the vm_states that it may leave besides error."""
-
-    name: str
-    act: Step
-    ends: frozenset[str]
-    before: tuple[Step, ...] | None = field(default=())
-
-
-def cast(method: str, task_state: str | None, **arguments: Any) -> Step:
-    """The step that casts a method."""
-    return lambda stage, uuid: stage.send(uuid, method, task_state, **arguments)
+from tests.functional.failures.verb import ANSWERS, STOP, Step, Verb, cast
+from tests.functional.failures.verb import states as _states
 
 
 def _boot(stage: Stage, uuid: str) -> str:
@@ -66,7 +43,7 @@ def _rebuild(stage: Stage, uuid: str) -> None:
 def _live_migrate(stage: Stage, uuid: str) -> None:
     # The conductor hears of a refusal at once; whoever asked reads it in the record.
     # The role finds no record to give up when the server is deleted meanwhile.
-    with contextlib.suppress(*_ANSWERS, AssertionError):
+    with contextlib.suppress(*ANSWERS, AssertionError):
         stage.mover.live_migrate(uuid, to=SECOND, wait=False)
     stage.rest(uuid)
 
@@ -100,7 +77,7 @@ def _lose_host(stage: Stage, uuid: str) -> None:
 
 def _attach_interface(stage: Stage, uuid: str) -> None:
     asked = {"network_id": None, "port_id": None, "requested_ip": None, "tag": None}
-    with contextlib.suppress(*_ANSWERS):
+    with contextlib.suppress(*ANSWERS):
         stage.ask(uuid, "attach_interface", **asked)
     stage.owner.settle()
 
@@ -110,7 +87,7 @@ def _detach_interface(stage: Stage, uuid: str) -> None:
 
 
 def _attach_volume(stage: Stage, uuid: str) -> None:
-    with contextlib.suppress(*_ANSWERS):
+    with contextlib.suppress(*ANSWERS):
         stage.attach_volume(uuid)
     stage.owner.settle()
 
@@ -119,11 +96,6 @@ def _detach_volume(stage: Stage, uuid: str) -> None:
     stage.detach_volume(uuid)
 
 
-def _states(*names: str) -> frozenset[str]:
-    return frozenset(names)
-
-
-STOP: Final = cast("stop_instance", "powering-off", clean_shutdown=True)
 PAUSE: Final = cast("pause_instance", "pausing")
 SUSPEND: Final = cast("suspend_instance", "suspending")
 SOFT_DELETE: Final = cast("soft_delete_instance", "soft-deleting")

@@ -68,7 +68,7 @@ def test_a_migration_in_the_volume_service_keeps_the_id(bench, server):
     is_given_back(bench, server, swap.old)
 
 
-@pytest.mark.parametrize("trouble", ["driver", "get", "attachment_update", "attachment_complete"])
+@pytest.mark.parametrize("trouble", ["driver", "get", "attachment_update"])
 @pytest.mark.parametrize("migration", [False, True])
 def test_a_failed_swap_leaves_the_old_volume(bench, server, trouble, migration):
     swap = Swap(bench, server, migration=migration)
@@ -94,6 +94,17 @@ def test_an_old_attachment_that_stays_does_not_undo_the_swap(bench, server):
     assert swap.send() == ("compute_swap_volume", "Success")
     assert mapping(bench, server, swap.new).attachment_id == swap.attachment
     assert bench.driver.volumes_of(server.uuid) == {swap.new: "/dev/sdb"}
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_once_the_guest_has_the_new_volume_there_is_no_way_back(bench, server, times):
+    swap = Swap(bench, server)
+    error = errors.CinderConnectionFailed(reason="HTTP 500")
+    bench.volumes.fail("attachment_complete", error, times=times)
+    assert swap.send() == ("compute_swap_volume", "Success" if times == 1 else "Error")
+    assert mapping(bench, server, swap.new).attachment_id == swap.attachment
+    assert bench.driver.volumes_of(server.uuid) == {swap.new: "/dev/sdb"}
+    assert bench.volumes.row(swap.old)["status"] == "available"
 
 
 def test_a_swap_of_a_server_that_is_gone(bench, server):
