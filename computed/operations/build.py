@@ -192,7 +192,7 @@ class Build:
         """Wait for the accelerators that the conductor has begun to bind to this host."""
         uuids = self.order.accel_uuids
         try:
-            return accelerators.bound(self.host, self.context, self.instance, uuids, self.undo)
+            return accelerators.bound(self.host, self.context, self.instance, uuids)
         except Exception as error:
             reason = f"its accelerators were not bound: {fault_message(error)}"
             raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason) from error

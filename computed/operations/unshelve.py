@@ -98,7 +98,7 @@ class Unshelving:
         image_meta = image_meta_of(self.image) if self.image else instance.image_meta
         allocations = host.placement.get_allocations(context, instance.uuid)["allocations"]
         claim = self._claim(nodename, allocations, limits)
-        accelerated = accelerators.bound(host, context, instance, self.accel_uuids, self.undo)
+        accelerated = accelerators.bound(host, context, instance, self.accel_uuids)
         volumes.prepare(host, context, instance, self.bdms, self.undo)
         with awaiting_plugs(host, instance) as plugging:
             providers = network.providers_of(request_spec)

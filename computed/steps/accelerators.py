@@ -14,7 +14,6 @@ from computed.states import ExternalEventName
 
 if TYPE_CHECKING:
     from computed.clients.accelerators import AcceleratorRequest
-    from computed.lib.undo import UndoStack
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
@@ -31,17 +30,17 @@ def has_profile(instance: Any) -> bool:
 
 
 def bound(
-    host: ComputeHost, context: Any, instance: Any, request_uuids: Sequence[str], undo: UndoStack
+    host: ComputeHost, context: Any, instance: Any, request_uuids: Sequence[str]
 ) -> list[AcceleratorRequest]:
     """Wait until the instance's accelerator requests are bound to this host, and return them.
 
-    The undo deletes them: another host gets others. Nothing is asked without `request_uuids`. Raises
+    Nothing is asked without `request_uuids`. Whoever fails, also before it comes here, must `release` them:
+    another host gets others. Raises
     AcceleratorRequestBindingFailed, InstanceEventTimeout (arq_binding_timeout), ShuttingDown and what
     AcceleratorService raises.
     """
     if not request_uuids:
         return []
-    undo.push("delete the accelerator requests", lambda: release(host, context, instance, request_uuids))
     # What has been told before we listen can be read; what is told from now on is kept.
     with host.events.expect(instance.uuid, ()) as expectation:
         found = _named(host.accelerators.requests_of(context, instance.uuid), request_uuids)

@@ -33,6 +33,8 @@ class Evacuation(Attempt):
     _attachments_left: Sequence[str | None] = ()
 
     def _steps(self) -> Any:
+        if self.order.accel_uuids:
+            self.undo.push("delete the accelerator requests", self._give_up_accelerators)
         self._read_parts()
         self._nodename = self._choose_node()
         allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
@@ -46,8 +48,7 @@ class Evacuation(Attempt):
         self._announce_start(image_ref or self.order.orig_image_ref)
         # With this save the API knows of the migration, and tells this host of ports and accelerators, too.
         advance(self.host, self.instance, "rebuild_block_devices")
-        uuids = self.order.accel_uuids
-        accelerated = accelerators.bound(self.host, self.context, self.instance, uuids, self.undo)
+        accelerated = accelerators.bound(self.host, self.context, self.instance, self.order.accel_uuids)
         first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
         with awaiting_plugs(self.host, self.instance) as plugging:
             network_info = self._move_ports()
@@ -69,6 +70,10 @@ class Evacuation(Attempt):
         # In one call what the way here reads or keeps for the way back.
         self.instance.load("numa_topology", "pci_devices", "pci_requests", "resources", "trusted_certs")
         super()._read_parts()
+
+    def _give_up_accelerators(self) -> None:
+        """The conductor has ordered them for this host, also when we never came to ask for them."""
+        accelerators.release(self.host, self.context, self.instance, self.order.accel_uuids)
 
     def _choose_node(self) -> str:
         nodename = self.order.nodename or min(self.host.tracker.nodenames(), default=None)
