@@ -50,12 +50,14 @@ def _told(
 ) -> Iterator[None]:
     """Notify start and end; after a failure record it in the mapping and notify the error."""
     told = {"payload": {"share_id": share.share_id}}
-    # A mapping that is saved is made when it is not there: not for an instance that is gone.
-    instance.refresh()
-    instance.load(*PARTS)
-    announce(host, context, instance, action, "start", **told)
     try:
+        instance.refresh()
+        instance.load(*PARTS)
+        announce(host, context, instance, action, "start", **told)
         yield
+    except errors.InstanceNotFound:
+        # A mapping that is saved is made when it is not there: not for an instance that is gone.
+        raise
     except Exception as error:
         _put_into_error(host, share)
         announce(host, context, instance, action, "error", exception=error, **told)
