@@ -17,6 +17,7 @@ from computed.virt.libvirt.lifecycle import LibvirtLifecycle
 from computed.virt.libvirt.migration import LibvirtMigration
 from computed.virt.libvirt.pausing import LibvirtPausing
 from computed.virt.libvirt.rescue import LibvirtRescue
+from computed.virt.libvirt.shared_storage import LibvirtSharedStorage
 from computed.virt.libvirt.shares import LibvirtShares
 from computed.virt.libvirt.signals import LibvirtSignals
 from computed.virt.libvirt.snapshots import LibvirtSnapshots
@@ -43,6 +44,7 @@ class LibvirtDriver(
     LibvirtDiagnostics,
     LibvirtImageCache,
     LibvirtShares,
+    LibvirtSharedStorage,
     Driver,
 ):
     """One mixin for each port. Whoever builds one derives it from LibvirtPart and its port, in this

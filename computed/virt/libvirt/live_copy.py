@@ -31,6 +31,12 @@ def prepare(source: Path, info: ImageInfo, copy: Path, tool: QemuImg) -> None:
 
     Raises ImageToolFailed, InvalidDiskInfo.
     """
+    _make(source, info, copy, tool)
+    # libvirt gives it to QEMU's user for the copy, and to root afterwards: we read it all the same.
+    copy.chmod(0o644)
+
+
+def _make(source: Path, info: ImageInfo, copy: Path, tool: QemuImg) -> None:
     if info.backing_file is None:
         tool.create(copy, "qcow2", info.virtual_size_bytes)
         return

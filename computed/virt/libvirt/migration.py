@@ -8,6 +8,7 @@ from typing import Any, Final
 from computed import errors
 from computed.lib.offload import offload
 from computed.virt.libvirt import ending
+from computed.virt.libvirt.arriving import Arrival
 from computed.virt.libvirt.departing import Departure, refuse_shrinking
 from computed.virt.libvirt.drafting import plan_disks
 from computed.virt.libvirt.engine import LibvirtPart
@@ -49,8 +50,10 @@ class LibvirtMigration(LibvirtPart, MigrationPort):
         self, context: Any, spec: GuestSpec, migration: Any, disk_info: str | None, *, resize_disks: bool
     ) -> None:
         engine = self._engine
-        GuestFiles(engine, context, spec).have_bases()
-        if migration.source_compute != migration.dest_compute:
+        if migration.source_compute == migration.dest_compute:
+            GuestFiles(engine, context, spec).have_bases()
+        else:
+            Arrival(engine, context, spec, migration.source_compute).have_bases()
             self._adapt_formats(spec)
         if resize_disks:
             self._grow(spec)

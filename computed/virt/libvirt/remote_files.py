@@ -65,9 +65,17 @@ class RemoteFiles:
 
     def send(self, source: Path, target: Path, *, file_format: str | None = None) -> None:
         """Copy one file, its holes as holes where the transport can."""
-        slow = [] if file_format in _COMPRESSED else ["-C" if self._transport == "ssh" else "--compress"]
-        words = ["scp", "-o", "BatchMode=yes"] if self._transport == "ssh" else ["rsync", "--sparse"]
-        self._run(*words, *slow, str(source), self._place(target))
+        compress = file_format not in _COMPRESSED
+        self._run(*self._copying(compress=compress), str(source), self._place(target))
+
+    def fetch(self, source: Path, target: Path) -> None:
+        """Copy one file from there."""
+        self._run(*self._copying(compress=True), self._place(source), str(target))
+
+    def _copying(self, *, compress: bool) -> list[str]:
+        if self._transport == "ssh":
+            return ["scp", "-o", "BatchMode=yes", *(["-C"] if compress else [])]
+        return ["rsync", "--sparse", *(["--compress"] if compress else [])]
 
     def _make_file(self, path: Path) -> None:
         if self._transport == "ssh":

@@ -233,6 +233,67 @@ def test_a_guest_that_is_gone(bench: Bench, spec: GuestSpec) -> None:
     assert bench.driver.has_volumes(spec.instance) is True  # nobody knows
 
 
+class Images(dict[str, Any]):
+    """An image service that knows what it does not have."""
+
+    def __missing__(self, image_id: str) -> Any:
+        raise errors.ImageNotFound(image_id=image_id)
+
+
+def test_a_guest_that_comes_from_elsewhere_brings_what_its_disks_lie_on(
+    make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its image is gone. The other host is this one, with its cache in another directory."""
+    bench = make_bench(**{"libvirt.remote_filesystem_transport": "rsync"})
+    spec = spawned(bench, DiskSpec("blank", "/dev/vdb", 1))
+    bench.driver.power_off(spec.instance)
+    base, elsewhere = bench.driver._engine.cache.paths.base, tmp_path / "base-of-another-host"
+    names = {path.name for path in base.iterdir()}
+    assert len(names) == 2
+    base.rename(elsewhere)
+    shell = tmp_path / "shell"
+    there = f"s#{base}/#{elsewhere}/#g"
+    shell.write_text(f"#!/bin/sh\nshift\nexec sh -c \"$(echo \"$*\" | sed '{there}')\"\n")
+    shell.chmod(0o755)
+    monkeypatch.setenv("RSYNC_RSH", str(shell))
+    bench.images = Images()
+    came = SimpleNamespace(uuid="m3", source_compute="another", dest_compute="bench", dest_host="192.0.2.1")
+    bench.driver.finish_migration(bench.context, spec, came, "[]", resize_disks=False)
+    wait_for(lambda: "HELLO" in bench.console(spec), "greeting", 60)
+    assert {path.name for path in base.iterdir()} == names
+
+
+def test_a_raw_disk_that_comes_to_a_host_of_qcow2_disks_becomes_one(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(**{"libvirt.images_type": "raw"})
+    spec = spawned(bench)
+    bench.driver.power_off(spec.instance)
+    paths = bench.driver._engine.paths(spec.instance)
+    assert bench.driver._engine.disks.info(paths, paths.disk()).format == "raw"
+    engine = bench.driver._engine
+    bench.driver._engine = replace(
+        engine, options=replace(engine.options, storage=replace(engine.options.storage, local_format="qcow2"))
+    )
+    came = SimpleNamespace(uuid="m3", source_compute="another", dest_compute="bench", dest_host="192.0.2.1")
+    bench.driver.finish_migration(bench.context, spec, came, "[]", resize_disks=False)
+    wait_for(lambda: "HELLO" in bench.console(spec), "greeting", 60)
+    assert bench.driver._engine.disks.info(paths, paths.disk()).format == "qcow2"
+
+
+def test_storage_that_is_shared_is_seen(bench: Bench, spec: GuestSpec) -> None:
+    driver = bench.driver
+    mark = driver.mark_storage(bench.context, spec.instance)
+    assert mark is not None and driver.sees_shared_storage(bench.context, mark)
+    driver.unmark_storage(bench.context, mark)
+    assert not driver.sees_shared_storage(bench.context, mark)
+    assert not driver.sees_shared_storage(bench.context, {"filename": "/etc/passwd"})
+    driver.unmark_storage(bench.context, {"filename": "/etc/passwd"})
+    assert Path("/etc/passwd").exists()
+    bench.driver.destroy(bench.context, spec)
+    assert driver.mark_storage(bench.context, spec.instance) is None
+
+
 def test_libvirtd_is_killed_and_the_leg_is_done_again(
     bench: Bench, spec: GuestSpec, libvirtd: PrivateLibvirtd
 ) -> None:

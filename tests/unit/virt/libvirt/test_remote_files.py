@@ -99,6 +99,8 @@ def test_rsync(rsync, tmp_path):
     assert (directory / "disk").read_bytes() == disk.read_bytes()
     assert (directory / "disk").stat().st_blocks * 512 < 1 << 20
     assert rsync.shares(there) is True
+    rsync.fetch(directory / "disk", tmp_path / "fetched")
+    assert (tmp_path / "fetched").read_bytes() == disk.read_bytes()
     rsync.remove_directory(directory)
     rsync.remove_directory(directory)
     assert [path.name for path in there.iterdir()] == ["other"]
