@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
+from computed.virt.libvirt import device_tags
+from computed.virt.libvirt.design.identity import meta_port
 from computed.virt.libvirt.detaching import DetachPatience, detach, is_running
 from computed.virt.libvirt.engine import LibvirtPart
-from computed.virt.libvirt.network import meta_ports
 from computed.virt.libvirt.xml.devices.board import HostDevice
 from computed.virt.libvirt.xml.devices.interface import Interface
 from computed.virt.port.interfaces import InterfacePort
+from computed.virt.specs import GuestSpec
 
 if TYPE_CHECKING:
     from computed.virt.libvirt.guest import Guest
     from computed.virt.libvirt.xml.domain import Domain
-    from computed.virt.libvirt.xml.metadata import InstanceMetadata
+    from computed.virt.libvirt.xml.metadata import MetaPort
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ class LibvirtInterfaces(LibvirtPart, InterfacePort):
             LOG.warning("Instance %s: port %s cannot be attached: %s", instance.uuid, vif["id"], error)
             self._unplug_quietly(instance, vif)
             raise errors.InterfaceAttachFailed(instance_uuid=instance.uuid) from error
-        _tell(guest, lambda told: meta_ports.with_port(told, vif))
+        self._note_tagged_device(context, guest, instance, vif)
+        _tell(guest, vif["id"], [meta_port(vif)])
 
     def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
         """See InterfacePort; a guest that keeps the interface stays plugged."""
@@ -56,10 +59,28 @@ class LibvirtInterfaces(LibvirtPart, InterfacePort):
             raise errors.InterfaceDetachFailed(instance_uuid=instance.uuid) from error
         # Only now: as long as the guest has it, libvirt holds the device that unplugging removes.
         self._unplug_quietly(instance, vif)
-        _tell(guest, lambda told: meta_ports.without_port(told, vif["id"]))
+        _tell(guest, vif["id"], [])
 
     def inject_network_info(self, instance: Any, network_info: Any) -> None:
         """A guest of this kind asks DHCP, or has read its config drive; nothing reaches into it."""
+
+    def _note_tagged_device(self, context: Any, guest: Guest, instance: Any, vif: Any) -> None:
+        """Where in the guest it is, if its owner has tagged it; whoever ordered it saves the instance."""
+        try:
+            spec = GuestSpec(instance, instance.image_meta, [vif])
+            tags = self._engine.collaborators.interface_tags(context, spec)
+            of_port = {mac: tag for mac, tag in tags.items() if mac == vif["address"]}
+            made = device_tags.describe(guest.domain(), spec, of_port)
+            if made is not None:
+                instance.load("device_metadata")
+                known = instance.device_metadata.devices if instance.device_metadata is not None else []
+                others = [device for device in known if getattr(device, "mac", None) != vif["address"]]
+                made.devices = [*others, *made.devices]
+                instance.device_metadata = made
+        except Exception as error:
+            LOG.warning("Instance %s: port %s cannot be described: %s", instance.uuid, vif["id"], error)
+            self.detach_interface(context, instance, vif)
+            raise errors.InterfaceAttachFailed(instance_uuid=instance.uuid) from error
 
     def _unplug_quietly(self, instance: Any, vif: Any) -> None:
         try:
@@ -96,12 +117,14 @@ def _is_same(found: Interface, wanted: Interface) -> bool:
     )
 
 
-def _tell(guest: Guest, change: Callable[[InstanceMetadata], InstanceMetadata]) -> None:
-    """Change what other programs on the host can read of the guest; it goes on without."""
+def _tell(guest: Guest, port_id: str, ports: list[MetaPort]) -> None:
+    """Put `ports` in the place of the port in what other programs on the host can read of the guest; it goes
+    on without."""
     try:
         live, persistent = is_running(guest), guest.is_persistent()
         told = guest.domain(inactive=persistent).metadata
         if told is not None:
-            guest.set_metadata(change(told).to_xml(), live=live, persistent=persistent)
+            told.ports = [port for port in told.ports if port.uuid != port_id] + ports
+            guest.set_metadata(told.to_xml(), live=live, persistent=persistent)
     except errors.LibvirtFailed as error:
         LOG.warning("Guest %s: its metadata was not changed: %s", guest.uuid, error)

@@ -16,6 +16,7 @@ pytest.importorskip("libvirt")
 from computed import errors
 from computed.objects import ImageMeta
 from computed.objects.network_model import VIF
+from computed.virt.collaborators import NOBODY
 from computed.virt.libvirt.connection import Connection
 from computed.virt.libvirt.events import Events
 from computed.virt.libvirt.guest import Guest
@@ -126,7 +127,11 @@ def said(directory: Path, word: str, text: str = "") -> None:
 def driver(conf: Any, connection: Connection, ovs: Switch) -> LibvirtInterfaces:
     made = LibvirtInterfaces()
     made._engine = SimpleNamespace(  # type: ignore[assignment]
-        connection=connection, plugger=Plugger(conf), events=Events(connection), conf=conf
+        connection=connection,
+        plugger=Plugger(conf),
+        events=Events(connection),
+        conf=conf,
+        collaborators=NOBODY,
     )
     return made
 

@@ -92,7 +92,7 @@ def design_metadata(draft: Draft, domain: Domain) -> None:
         user_id=instance.user_id,
         project_name=remembered.get("owner_project_name", _NOBODY),
         project_id=instance.project_id,
-        ports=[_port(vif) for vif in draft.request.spec.network_info or ()],
+        ports=[meta_port(vif) for vif in draft.request.spec.network_info or ()],
     )
     if root is not None:
         domain.metadata.root_type = "image" if instance.image_ref else "volume"
@@ -134,7 +134,8 @@ def _image(image_meta: Any, root: str | None) -> MetaImage:
     )
 
 
-def _port(vif: Any) -> MetaPort:
+def meta_port(vif: Any) -> MetaPort:
+    """What other programs on the host can read of a port."""
     subnets: Iterable[Any] = (vif.get("network") or {}).get("subnets") or ()
     addresses = [
         MetaAddress(type=ip.get("type"), address=ip.get("address"), ip_version=ip.get("version"))

@@ -84,7 +84,9 @@ class FakeGuest:
         for domain, wanted in ((self.running, live), (self.saved, persistent)):
             if wanted:
                 assert domain is not None
-                domain.interfaces.append(Interface.from_xml(device_xml))
+                made = Interface.from_xml(device_xml)
+                made.alias = "net0"
+                domain.interfaces.append(made)
 
     def detach(self, device_xml: str, *, live: bool, persistent: bool) -> None:
         self.asked.append((str(Interface.from_xml(device_xml).target_dev), live, persistent))
@@ -114,6 +116,7 @@ class FakePlugger:
     def __init__(self) -> None:
         self.plugged: set[str] = set()
         self.fails: Exception | None = None
+        self.tags: Any = {}
 
     def interface(self, instance: Any, image_meta: Any, vif: Any) -> Interface:
         return interface(vif, InterfaceWishes())
@@ -147,6 +150,7 @@ def make() -> Callable[..., tuple[LibvirtInterfaces, FakeGuest, FakePlugger]]:
             plugger=plugger,
             events=SimpleNamespace(device_removal=device_removal),
             conf=SimpleNamespace(libvirt=libvirt),
+            collaborators=SimpleNamespace(interface_tags=lambda context, spec: plugger.tags),
         )
         return driver, guest, plugger
 
@@ -193,6 +197,31 @@ def test_an_interface_that_is_there_stays_plugged(make: Any) -> None:
     with pytest.raises(errors.InterfaceAttachFailed):
         driver.attach_interface(None, INSTANCE, INSTANCE.image_meta, a_vif())
     assert (plugger.plugged, ports(guest.saved)) == ({PORT}, ["tap00000072-00"])
+
+
+def tagged(**more: Any) -> Any:
+    return SimpleNamespace(
+        uuid=UUID, image_meta=INSTANCE.image_meta, device_metadata=None, load=lambda *names: None, **more
+    )
+
+
+def test_a_tagged_interface_is_told(make: Any) -> None:
+    driver, _, plugger = make(PowerState.RUNNING, OTHER)
+    plugger.tags = {a_vif()["address"]: "front", a_vif(OTHER)["address"]: "back"}
+    instance = tagged()
+    for _ in range(2):
+        driver.attach_interface(None, instance, instance.image_meta, a_vif())
+        (told,) = instance.device_metadata.devices
+        assert (told.mac, told.tags) == (a_vif()["address"], ["front"])
+        driver.detach_interface(None, instance, a_vif())
+
+
+def test_an_interface_that_cannot_be_described_is_given_back(make: Any) -> None:
+    driver, guest, plugger = make(PowerState.RUNNING)
+    plugger.tags = None
+    with pytest.raises(errors.InterfaceAttachFailed):
+        driver.attach_interface(None, tagged(), INSTANCE.image_meta, a_vif())
+    assert (plugger.plugged, ports(guest.saved), ports(guest.running)) == (set(), [], [])
 
 
 @BOTH
