@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -405,3 +408,29 @@ def test_disks_are_named_by_their_bus(bench: Bench, properties: dict[str, str], 
     )
     spec = bench.spec(disks=disks, properties=properties)
     assert bench.driver.device_names(spec.instance, spec.image_meta, disks) == names
+
+
+# Green threads
+
+
+def test_the_hub_never_stands_still(libvirtd: PrivateLibvirtd) -> None:
+    """Neither libvirt nor the programs that work on images run on it, however long they take."""
+    directory = _directory()
+    slow = directory / "bin"
+    slow.mkdir()
+    for program in ("qemu-img", "genisoimage"):
+        (slow / program).write_text(f'#!/bin/sh\nsleep 2\nexec {shutil.which(program)} "$@"\n')
+        (slow / program).chmod(0o755)
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.libvirt.green_life", str(directory), libvirtd.uri],
+        env={**os.environ, "PATH": f"{slow}:{os.environ['PATH']}", "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["spawn"][0] > 6
+    assert {name: gap for name, (_, gap) in figures.items() if gap > 1} == {}
