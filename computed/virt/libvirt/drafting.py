@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from computed.virt.libvirt.storage.paths import InstancePaths
     from computed.virt.libvirt.xml.domain import Domain
     from computed.virt.specs import GuestSpec
+
+LOG = logging.getLogger(__name__)
 
 KERNEL: Final = "kernel"
 RAMDISK: Final = "ramdisk"
@@ -89,10 +93,18 @@ def request(
         host_devices=tuple(host_devices),
         created_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         direct_boot=_direct_boot(instance, paths),
-        old=old,
+        old=_with_firmware(old),
     )
     ports = engine.serial_ports.of(instance.uuid, serial_port_count(asked))
     return replace(asked, serial_ports=ports)
+
+
+def _with_firmware(old: Domain | None) -> Domain | None:
+    """The old definition; without its firmware when that is gone from this host: then it is chosen anew."""
+    if old is None or old.os is None or not old.os.loader or Path(old.os.loader).exists():
+        return old
+    LOG.warning("Firmware %s of guest %s is gone; libvirt chooses another", old.os.loader, old.name)
+    return replace(old, os=None)
 
 
 def refuse_volumes(spec: GuestSpec) -> None:

@@ -172,7 +172,6 @@ def _facts(capabilities: Capabilities, virt_type: str, domains: DomainsByMachine
             for name, by_machine in domains.items()
             for machine, found in by_machine.items()
         },
-        guest_architectures=frozenset(each.name for each in architectures if each.name),
         firmwares=firmware.read(),
         cells=cpu_facts.cells(capabilities),
         perf_events=PERF_EVENTS,
@@ -208,23 +207,16 @@ def expand(connection: Connection, cpu: Cpu) -> frozenset[str]:
 def domain_facts(found: DomainCapabilities) -> DomainFacts:
     """What designers ask of a machine type."""
     modes = {mode.name: mode for mode in found.cpu_modes if mode.name}
-    custom = modes.get("custom")
     loader = found.os.loader if found.os else None
     secure = loader.values("secure") if loader else None
     return DomainFacts(
         machine=found.machine or "",
         firmwares=found.os.values("firmware") if found.os else None,
         supports_secure_loader=secure is None or "yes" in secure,
-        usable_cpu_models=frozenset(
-            model.name for model in custom.models if model.name and model.usable == "yes"
-        )
-        if custom
-        else None,
         cpu_modes=frozenset(name for name, mode in modes.items() if mode.supported) if modes else None,
         disk_buses=_values(found.disk, "bus"),
         graphics=_values(found.graphics, "type"),
         video_models=_values(found.video, "modelType"),
-        rng_models=_values(found.rng, "model"),
         tpm_models=_values(found.tpm, "model"),
         tpm_backends=_values(found.tpm, "backendModel"),
         tpm_versions=_values(found.tpm, "backendVersion"),

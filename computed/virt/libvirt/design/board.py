@@ -46,11 +46,14 @@ def design_tpm(draft: Draft, domain: Domain) -> None:
     if model == "tpm-crb" and version != "2.0":
         raise errors.Invalid(f"hw_tpm_model {model} exists only with hw_tpm_version 2.0, not {version}.")
     facts = draft.facts
-    offers = facts.tpm_versions is None or version in facts.tpm_versions
+    offers = (facts.tpm_versions is None or version in facts.tpm_versions) and (
+        facts.tpm_models is None or model in facts.tpm_models
+    )
     has_emulator = facts.tpm_backends is None or "emulator" in facts.tpm_backends
     if not (draft.options.swtpm_enabled and offers and has_emulator):
         raise errors.Invalid(
-            f"hw_tpm_version {version} is asked for, and this host emulates none ([libvirt]swtpm_enabled)."
+            f"hw_tpm_version {version} ({model}) is asked for, and this host emulates none "
+            f"([libvirt]swtpm_enabled)."
         )
     secret = draft.instance.system_metadata.get("vtpm_secret_uuid")
     if not secret:

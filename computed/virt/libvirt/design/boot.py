@@ -101,11 +101,21 @@ def _design_firmware(draft: Draft, domain: Domain, os: Os) -> None:
     # A libvirt that chooses the firmware refuses to be told secure=no; the feature says it.
     os.loader_secure = True if is_secure else None
     if wishes.prop("hw_firmware_stateless"):
+        _check_stateless(draft)
         os.loader_stateless = True
     if _keeps_firmware(draft, domain, os):
         return
     os.firmware = "efi"
     os.firmware_features = [FirmwareFeature(enabled=is_secure, name="secure-boot")]
+
+
+def _check_stateless(draft: Draft) -> None:
+    arch, kind = draft.machine.arch, draft.machine.type or ""
+    fitting = [each for each in draft.host.firmwares if any(of == arch for of, _ in each.targets)]
+    if fitting and not any(each.is_stateless for each in fitting):
+        raise errors.UEFINotSupported(
+            f"hw_firmware_stateless is true, and this host has no stateless firmware for {kind} on {arch}."
+        )
 
 
 def _keeps_firmware(draft: Draft, domain: Domain, os: Os) -> bool:

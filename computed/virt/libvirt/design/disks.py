@@ -35,6 +35,7 @@ def design_disks(draft: Draft, domain: Domain) -> None:
         domain.controllers.append(Controller(type="scsi", index=0, model=model))
     units = _units(draft.disks) if model == _VIRTIO_SCSI else {}
     for plan in draft.disks:
+        _check_bus(plan, draft)
         disk = _volume(plan, draft) if plan.kind == "volume" else _file(plan, draft)
         disk.boot_order = plan.boot_order if draft.is_rescue else None
         if plan.target in units:
@@ -64,6 +65,15 @@ def _refuse_encrypted(draft: Draft) -> None:
         raise errors.Invalid(
             "hw:ephemeral_encryption or hw_ephemeral_encryption is true, and no local disk of this "
             "host can be encrypted ([libvirt]images_type)."
+        )
+
+
+def _check_bus(plan: DiskPlan, draft: Draft) -> None:
+    known = draft.facts.disk_buses
+    if known is not None and plan.bus not in known:
+        raise errors.UnsupportedHardware(
+            f"Disk {plan.target} is to be on bus {plan.bus!r} (hw_{plan.device}_bus), which machine type "
+            f"{draft.machine.type} on {draft.machine.arch} does not have."
         )
 
 

@@ -88,13 +88,11 @@ class DomainFacts:
     machine: str = ""
     firmwares: frozenset[str] | None = None  # bios, efi
     supports_secure_loader: bool = True
-    usable_cpu_models: frozenset[str] | None = None
     cpu_modes: frozenset[str] | None = None  # host-passthrough, host-model, custom, maximum
     maxphysaddr_modes: frozenset[str] | None = None
     disk_buses: frozenset[str] | None = None
     graphics: frozenset[str] | None = None  # vnc, spice
     video_models: frozenset[str] | None = None
-    rng_models: frozenset[str] | None = None
     tpm_models: frozenset[str] | None = None  # tpm-tis, tpm-crb
     tpm_backends: frozenset[str] | None = None  # emulator
     tpm_versions: frozenset[str] | None = None
@@ -123,7 +121,6 @@ class HostFacts:
     machine_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default_machines: Mapping[str, str] = field(default_factory=dict)
     domains: Mapping[tuple[str, str], DomainFacts] = field(default_factory=dict)
-    guest_architectures: frozenset[str] = frozenset()
     firmwares: tuple[Firmware, ...] = ()
     cells: tuple[HostCell, ...] = ()
     online_cpus: frozenset[int] = frozenset()

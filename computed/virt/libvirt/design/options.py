@@ -36,8 +36,8 @@ class CpuOptions:
 class DesignOptions:
     """Every option that a designer asks for; see `from_conf` for where each comes from.
 
-    `machine_types` are pairs of architecture and machine type; `shared_cpus` and `dedicated_cpus` are None
-    when not set; `id_maps` are texts GUEST:HOST:COUNT.
+    `machine_types` are pairs of architecture and machine type; `shared_cpus` is None when not set; `uid_maps`
+    and `gid_maps` are texts GUEST:HOST:COUNT.
     """
 
     virt_type: str = "kvm"
@@ -55,9 +55,7 @@ class DesignOptions:
     sysinfo_serial: str = "unique"
     swtpm_enabled: bool = False
     translation_cache_mib: int | None = None
-    images_type: str = "default"
     preallocates_images: bool = False
-    default_aio_mode_for_volumes: bool = False
     pointer_model: str | None = "usbtablet"
     apic_disabled: bool = False
     vnc_enabled: bool = True
@@ -66,7 +64,6 @@ class DesignOptions:
     serial_console_enabled: bool = False
     serial_console_listen: str = "127.0.0.1"
     shared_cpus: frozenset[int] | None = None
-    dedicated_cpus: frozenset[int] | None = None
 
     @classmethod
     def from_conf(cls, conf: Any) -> DesignOptions:
@@ -92,9 +89,7 @@ class DesignOptions:
             sysinfo_serial=libvirt.sysinfo_serial,
             swtpm_enabled=libvirt.swtpm_enabled,
             translation_cache_mib=libvirt.tb_cache_size,
-            images_type=libvirt.images_type,
             preallocates_images=conf.preallocate_images != "none",
-            default_aio_mode_for_volumes=libvirt.use_default_aio_mode_for_volumes,
             pointer_model=conf.pointer_model,
             apic_disabled=conf.workarounds.libvirt_disable_apic,
             vnc_enabled=conf.vnc.enabled,
@@ -103,7 +98,6 @@ class DesignOptions:
             serial_console_enabled=conf.serial_console.enabled,
             serial_console_listen=conf.serial_console.proxyclient_address,
             shared_cpus=_cpus(conf.compute.cpu_shared_set),
-            dedicated_cpus=_cpus(conf.compute.cpu_dedicated_set),
         )
 
 

@@ -36,6 +36,9 @@ def design_screen(draft: Draft, domain: Domain) -> None:
     if options.vnc_enabled:
         domain.graphics.append(Graphics(type="vnc", autoport=True, listen=options.vnc_listen))
     if options.spice.is_enabled:
+        known = draft.facts.graphics
+        if known is not None and "spice" not in known:
+            raise errors.Invalid("[spice]enabled is true, and this host's QEMU has no SPICE.")
         domain.graphics.append(_spice(draft))
     if not domain.graphics:
         return
