@@ -20,7 +20,7 @@ from tests.integration.verbs import Verbs
 SMALL, LARGE = ("guest.small", guest_image.MEMORY_MIB, 1), ("guest.large", 128, 2)
 USER_DATA = "#!/bin/sh\nexit 0\n"
 #: for one boot of the guest on a machine that does other things too
-BOOT_SECONDS = 90
+BOOT_SECONDS = 120
 
 
 class Site:

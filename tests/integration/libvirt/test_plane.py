@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 
@@ -88,12 +89,35 @@ def test_hard_reboot(guest: Guest) -> None:
     guest.ready(boots=4)
 
 
-def test_console(guest: Guest, cloud: Cloud) -> None:
-    console = guest.demo.create_server_remote_console(guest.id, protocol="vnc", type="novnc")
+def test_vnc_console(guest: Guest, cloud: Cloud) -> None:
+    with _console(guest, cloud, "vnc", "novnc") as vnc:
+        assert vnc.recv(12).startswith(b"RFB 003")
+
+
+def test_spice_console(guest: Guest, cloud: Cloud) -> None:
+    # Version 2.2; a session's main channel, without capabilities.
+    request = struct.pack("<IBBIII", 0, 1, 0, 0, 0, 18)
+    with _console(guest, cloud, "spice", "spice-html5") as spice:
+        spice.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, len(request)) + request)
+        assert spice.recv(4) == b"REDQ"
+
+
+def test_serial_console(guest: Guest, cloud: Cloud) -> None:
+    """On it is the shell that the guest starts when it is ready."""
+    with _console(guest, cloud, "serial", "serial") as serial:
+        serial.settimeout(30)
+        serial.sendall(b"\necho sum $((40 + 2))\n")
+        answer = b""
+        while b"sum 42" not in answer:
+            answer += serial.recv(4096)
+
+
+def _console(guest: Guest, cloud: Cloud, protocol: str, kind: str) -> socket.socket:
+    """Where the API's console proxy would connect to."""
+    console = guest.demo.create_server_remote_console(guest.id, protocol=protocol, type=kind)
     token = console.url.partition("token")[2].lstrip("=%3D?")
     shown = cloud.admin.compute.get(f"/os-console-auth-tokens/{token}", microversion="2.99").json()["console"]
-    with socket.create_connection((shown["host"], int(shown["port"])), timeout=10) as vnc:
-        assert vnc.recv(12).startswith(b"RFB 003")
+    return socket.create_connection((shown["host"], int(shown["port"])), timeout=10)
 
 
 def test_diagnostics(guest: Guest, cloud: Cloud) -> None:

@@ -111,6 +111,10 @@ class Hypervisor:
             *("nova_sys_admin", "privsep_osbrick", "vif_plug_ovs_privileged"),
             *("computed_network_privileged", "computed_files_privileged"),
         )
+        listening: dict[str, ini.Value] = {
+            "server_listen": ADDRESS,
+            "server_proxyclient_address": ADDRESS,
+        }
         return {
             "DEFAULT": {
                 "compute_driver": "libvirt.LibvirtDriver",
@@ -125,7 +129,9 @@ class Hypervisor:
             },
             "neutron": {"ovs_bridge": self.bridge},
             "os_vif_ovs": {"ovsdb_connection": OVSDB},
-            "vnc": {"enabled": True, "server_listen": ADDRESS, "server_proxyclient_address": ADDRESS},
+            "vnc": {"enabled": True, **listening},
+            "spice": {"enabled": True, **listening},
+            "serial_console": {"enabled": True, "proxyclient_address": ADDRESS},
             **{context: {"helper_command": helper} for context in contexts},
         }
 
