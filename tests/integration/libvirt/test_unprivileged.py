@@ -24,7 +24,7 @@ pytest.importorskip("libvirt")
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else"),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
 ]
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
@@ -43,7 +43,7 @@ def life() -> Iterator[dict[str, Any]]:
         install.ensure_programs(directory / "apt.log", {**PROGRAMS, **_SUDO})
         shutil.copyfile(guest_image.ensure().qcow2, directory / "image.qcow2")
         words = [*_APART, "--kill-child", "sh", str(_HOST), str(directory), sys.executable, str(_REPOSITORY)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=380)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=560)
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
         seen: dict[str, Any] = json.loads((directory / "results" / "seen").read_text())
         left = dict(line.split(":", 1) for line in (directory / "left").read_text().splitlines())
@@ -68,6 +68,12 @@ def test_others_own_the_files_meanwhile(life: dict[str, Any]) -> None:
     # else nothing of this would be shown
     assert life["owner_of_disk"] != life["uid"]
     assert life["owner_of_console_log"] == 0
+
+
+def test_a_disk_that_libvirt_has_left_to_root_is_taken_back(life: dict[str, Any]) -> None:
+    assert life["owner_of_stopped_disk"] == 0
+    assert life["has_grown"] is True
+    assert life["owner_of_grown_disk"] == life["uid"]
 
 
 def test_what_runs_as_root_has_the_rights_that_it_needs(life: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from tests.unit.virt.libvirt.design import orders
 
 DIRECTORY = Path(sys.argv[2])
 IMAGE_ID = str(uuid.uuid4())
-BOOT_SECONDS = 90.0
+BOOT_SECONDS = 120.0
 ROOTWRAP = ("sudo", "-n", "computed-rootwrap", "/etc/computed/rootwrap.conf")
 
 
@@ -69,6 +69,10 @@ def main() -> None:
         seen[f"{name}_snapshot"] = described(target)
         if name == "live":
             driver.power_off(order.instance, timeout_seconds=30, retry_seconds=5)
+    disk = disk_of(order)
+    seen["owner_of_stopped_disk"] = disk.stat().st_uid
+    seen["has_grown"] = grow(driver, order, 2 << 30)
+    seen["owner_of_grown_disk"] = disk.stat().st_uid
     seen["state_after_power_off"] = int(driver.state(order.instance).power_state)
     driver.power_on(None, order)
     console.wait(4)
@@ -78,6 +82,12 @@ def main() -> None:
     driver.destroy(None, order)
     seen["is_running"] = int(PowerState.RUNNING) if driver.has_disks_of(order.instance) else 0
     (DIRECTORY / "results" / "seen").write_text(json.dumps(seen))
+
+
+def grow(driver: Any, order: GuestSpec, size_bytes: int) -> bool:
+    """As a resize does it."""
+    engine = driver._engine
+    return bool(engine.disks.grow(engine.paths(order.instance), disk_of(order), size_bytes))
 
 
 def spec() -> GuestSpec:

@@ -64,7 +64,8 @@ install -d -o $user -g $user "$directory/instances" "$directory/results"
 printf '%s\n' 'unix_sock_group = "libvirt"' 'unix_sock_rw_perms = "0770"' 'auth_unix_rw = "none"' >/etc/libvirt/libvirtd.conf
 # Small enough for the guest to fill: the next log is made by virtlogd, for root only.
 echo 'max_size = 4096' >/etc/libvirt/virtlogd.conf
-echo 'cgroup_controllers = []' >>/etc/libvirt/qemu.conf
+# As where a file system cannot remember to whom libvirt is to give a disk back: root gets it.
+printf '%s\n' 'cgroup_controllers = []' 'remember_owner = 0' >>/etc/libvirt/qemu.conf
 virtlogd -d -p /run/libvirt/virtlogd.pid
 libvirtd -d -p /run/libvirt/libvirtd.pid
 ovsdb-tool create "$directory/ovs.db" /usr/share/openvswitch/vswitch.ovsschema

@@ -12,7 +12,7 @@ from typing import Any, Final
 from oslo_concurrency import processutils
 
 from computed import errors
-from computed.virt.libvirt.storage import container_root, disk_info, filesystems
+from computed.virt.libvirt.storage import container_root, disk_info, filesystems, rights
 from computed.virt.libvirt.storage.cache import CachedImage, ImageCache
 from computed.virt.libvirt.storage.download import ImageSource
 from computed.virt.libvirt.storage.filesystems import FileSystemOptions
@@ -91,13 +91,15 @@ class Disks:
         return self._tool.info(path, disk_format)
 
     def grow(self, paths: InstancePaths, path: Path, size_bytes: int) -> bool:
-        """Make a disk as large as this; False when it is already, since a disk never shrinks.
+        """Make a disk that no guest uses as large as this; False when it is already, since a disk never
+        shrinks.
 
-        Raises what `info` raises.
+        Raises what `info` raises, OSError.
         """
         info = self.info(paths, path)
         if info.virtual_size_bytes >= size_bytes:
             return False
+        rights.make_ours(paths, path.name)
         self._tool.resize(path, info.format, size_bytes)
         return True
 
@@ -169,9 +171,7 @@ class Disks:
         if plan.image_id is None:
             raise errors.InvalidDiskInfo(reason=f"{path} is to be made of an image, and none is named")
         source = order.source_of(plan.image_id)
-        base = self._cache.image(
-            source, largest_bytes=plan.size_bytes, while_idle=order.while_idle
-        )
+        base = self._cache.image(source, largest_bytes=plan.size_bytes, while_idle=order.while_idle)
         with self._cache.locks.hold(base.path.name):
             if plan.format == "qcow2":
                 self._tool.create_overlay(path, base.path, base.info, plan.size_bytes)
@@ -182,7 +182,6 @@ class Disks:
         if plan.size_bytes and plan.size_bytes > base.info.virtual_size_bytes:
             self._tool.resize(path, base.format, plan.size_bytes)
         return base.format
-
 
     def _make_container_root(self, plan: DiskPlan, path: Path, base: CachedImage) -> str:
         """The kernel mounts it, which knows no image formats."""
