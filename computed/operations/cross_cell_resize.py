@@ -15,7 +15,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import MigrationStatus, MigrationType, VmState
-from computed.steps import images, moves, network, power, resizing, volumes
+from computed.steps import images, moves, network, power, resizing, volume_release, volumes
 from computed.steps.announce import announce, announce_exists, announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, image_meta_of, known_guest
@@ -143,7 +143,7 @@ def _spawn(
         host.driver.spawn(context, spec)
     except Exception:
         _send_ports_back(host, context, instance, migration)
-        volumes.leave(host, context, instance, bdms)
+        volume_release.leave(host, context, instance, bdms)
         raise
     volumes.complete(host, context, instance, bdms)
 
@@ -186,7 +186,7 @@ def confirm_snapshot_based_resize_at_source(
             host.driver.destroy(context.elevated(), doomed_guest(instance, ()))
             _forget_bindings(host, context, instance)
             bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-            volumes.leave(host, context, instance, bdms)
+            volume_release.leave(host, context, instance, bdms)
             resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)
             host.tracker.release(instance)
             publish(host, context, migration.source_node)
@@ -215,7 +215,7 @@ def revert_snapshot_based_resize_at_dest(
         host.driver.destroy(context.elevated(), doomed_guest(instance, bdms))
         host.network.activate_bindings(context, instance, host=migration.source_compute)
         _forget_bindings(host, context, instance)
-        volumes.leave(host, context, instance, bdms)
+        volume_release.leave(host, context, instance, bdms)
         resizing.save_migration(host, migration, MigrationStatus.REVERTED)
         instance.revert_migration_context()
         advance(host, instance, "revert")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.steps import volumes
+from computed.steps import volume_release, volumes
 from computed.steps.announce import announce
 from computed.steps.block_devices import volume_spec
 from computed.steps.patience import insistently
@@ -118,7 +118,7 @@ class Swap:
     def _settle(self, bdm: Any, info: dict[str, Any], new_size_gib: int | None) -> None:
         """The guest has the new volume: from here on there is no way back, and the record follows."""
         saved_id, failure = self.new_id, self._complete_attachment()
-        volumes.leave(self.host, self.context, self.instance, (), [bdm.attachment_id])
+        volume_release.leave(self.host, self.context, self.instance, (), [bdm.attachment_id])
         if self.is_migration:
             try:
                 saved_id = self._complete(error=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.periodic.reclaim import is_due
-from computed.steps import removal, volumes
+from computed.steps import removal, volume_release
 from computed.steps.guest import PARTS
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def _act(host: ComputeHost, context: Any, instance: Any) -> None:
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(admin, instance.uuid, use_slave=True)
         host.events.forget(instance.uuid)
         removal.remove_guest(host, admin, instance, bdms)
-        volumes.release(host, admin, instance, bdms)
+        volume_release.release(host, admin, instance, bdms)
         host.tracker.release(instance)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import objects
 from computed.states import MigrationStatus, MigrationType, VmState
 from computed.steps import live_migration as shared
-from computed.steps import network, overtaken, volumes
+from computed.steps import network, overtaken, volume_release
 from computed.steps.announce import announce
 from computed.steps.console_tokens import take_back
 from computed.steps.faults import record_fault
@@ -85,7 +85,7 @@ class Handover:
             destroy_disks=destroy_disks,
         )
         shared.attempt("something of it is left on this host", instance.uuid, end)
-        volumes.leave(host, context, instance, self.bdms)
+        volume_release.leave(host, context, instance, self.bdms)
         take_back(host, context, instance)
         host.events.forget(instance.uuid)
         host.tracker.release(instance)

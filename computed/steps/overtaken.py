@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import MigrationStatus, TaskState, VmState
-from computed.steps import live_migration, resizing, volumes
+from computed.steps import live_migration, resizing, volume_release
 from computed.steps.departures import Phase
 from computed.steps.guest import doomed_guest
 
@@ -105,7 +105,7 @@ def release_attachments(host: ComputeHost, context: Any, instance: Any) -> None:
     except Exception as error:
         LOG.warning("Instance %s is gone and may keep attachments: %s", instance.uuid, error)
         return
-    volumes.leave(host, context, instance, (), left)
+    volume_release.leave(host, context, instance, (), left)
 
 
 # The move

@@ -9,7 +9,7 @@ from oslo_utils import timeutils
 
 from computed import errors, objects
 from computed.states import PowerState
-from computed.steps import accelerators, network, overtaken, shares, volumes
+from computed.steps import accelerators, network, overtaken, shares, volume_release, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance, destroy
@@ -32,12 +32,12 @@ def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     instance.load(*PARTS)
     host.events.forget(instance.uuid)
     moves = overtaken.moves_of(host, context, instance, is_known=was_leaving)
-    shared = volumes.shared_volumes(host, bdms)
+    shared = volume_release.shared_volumes(host, bdms)
     with announced(host, context, instance, "delete", bdms=bdms), shared:
         with announced(host, context, instance, "shutdown", bdms=bdms):
             remove_guest(host, context, instance, bdms)
             shares.release(host, context, instance)
-            volumes.release(host, context, instance, bdms)
+            volume_release.release(host, context, instance, bdms)
             accelerators.release(host, context, instance)
         advance(
             host,

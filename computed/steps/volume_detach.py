@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.steps import volumes
+from computed.steps import volume_release, volumes
 from computed.steps.announce import announced
 from computed.steps.block_devices import volume_spec
 from computed.steps.patience import insistently, patiently
@@ -37,7 +37,7 @@ def detach(host: ComputeHost, context: Any, instance: Any, bdm: Any, *, keep_map
             if instance.host == host.name:
                 take_out(host, context, instance, bdm)
             # The guest has let go of it: what stays attached now can neither be used nor detached again.
-            _insist(host, bdm, lambda: volumes.let_go(host, context, instance, bdm))
+            _insist(host, bdm, lambda: volume_release.let_go(host, context, instance, bdm))
     if bdm.tag:
         _forget_device(host, instance, bdm)
     if not keep_mapping:
@@ -114,7 +114,7 @@ def _is_of(device: Any, volume_id: str) -> bool:
 
 def give_up(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
     """A build has failed for good: its volumes go back; those that go with the server go, mapping and all."""
-    volumes.release(host, context, instance, bdms)
+    volume_release.release(host, context, instance, bdms)
     for bdm in volumes.volume_bdms(bdms):
         if bdm.volume_id is not None and bdm.delete_on_termination:
             try:

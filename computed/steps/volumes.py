@@ -1,17 +1,17 @@
-"""The volumes of an instance: made, connected to this host, handed over in a move, given back."""
+"""The volumes of an instance: made, connected to this host, handed over in a move."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
 from computed.clients.volumes import NewVolume, Volume
-from computed.steps.patience import insistently, patiently
+from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
     from computed.lib.undo import UndoStack
@@ -136,16 +136,6 @@ def sharing(host: ComputeHost, volume: Volume) -> AbstractContextManager[None]:
     if volume.shares_targets is False or volume.service_uuid is None:
         return nullcontext()
     return host.locks.hold(f"volume-service-{volume.service_uuid}")
-
-
-@contextmanager
-def shared_volumes(host: ComputeHost, bdms: Iterable[Any]) -> Iterator[None]:
-    """Held while an instance goes that shares volumes with others of this host: one goes after the other."""
-    shared = {bdm.volume_id for bdm in volume_bdms(bdms) if connection_of(bdm).get("multiattach")}
-    with ExitStack() as stack:
-        for volume_id in sorted(shared):
-            stack.enter_context(host.locks.hold(f"volume-{volume_id}"))
-        yield
 
 
 def _check_zone(host: ComputeHost, instance: Any, volume: Volume) -> None:
@@ -314,105 +304,6 @@ def _reserve_anew(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> N
         save(host, bdm)
         host.volumes.attachment_delete(context, new)
         raise
-
-
-def leave(
-    host: ComputeHost,
-    context: Any,
-    instance: Any,
-    bdms: Iterable[Any],
-    attachment_ids: Sequence[str | None] | None = None,
-) -> None:
-    """The source of a move is done with the volumes: delete its attachments, by default those of `bdms`.
-
-    What fails is logged: the guest lives elsewhere already.
-    """
-    volumes = volume_bdms(bdms)
-    if attachment_ids is None:
-        attachment_ids = [bdm.attachment_id for bdm in volumes]
-    for attachment_id in attachment_ids:
-        if attachment_id is not None:
-            _try(
-                instance, f"attachment {attachment_id} is not deleted", _delete, host, context, attachment_id
-            )
-    for bdm in volumes:
-        if bdm.attachment_id is None:
-            _try(
-                instance,
-                f"volume {bdm.volume_id} stays connected here",
-                _terminate,
-                host,
-                context,
-                instance,
-                bdm,
-            )
-
-
-# Giving back
-
-
-def release(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
-    """The instance goes for good, its guest is gone: give its volumes back, delete those that go with it.
-
-    What fails is logged and the deletion goes on, as users must be able to get rid of a server.
-    """
-    volumes = volume_bdms(bdms)
-    for bdm in volumes:
-        if bdm.volume_id is not None:
-            _try(instance, f"volume {bdm.volume_id} stays attached", let_go, host, context, instance, bdm)
-    for bdm in volumes:
-        if bdm.volume_id is not None and bdm.delete_on_termination:
-            _try(instance, f"volume {bdm.volume_id} is not deleted", _delete_volume, host, context, bdm)
-
-
-def let_go(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
-    """Disconnect one volume from this host and give it back; the mapping is not changed.
-
-    A mapping without attachment is an old-style one, or an agent was killed before it could write down the
-    attachment that it had made.
-    """
-    known = [bdm.attachment_id]
-    if bdm.attachment_id is None:
-        found = host.volumes.attachments(context, instance.uuid)
-        known = [attachment.id for attachment in found if attachment.volume_id == bdm.volume_id]
-    for attachment_id in known:
-        host.volumes.attachment_delete(context, attachment_id)
-    if known:
-        return
-    _terminate(host, context, instance, bdm)
-    host.volumes.detach(context.elevated(), bdm.volume_id, instance.uuid)
-
-
-def _terminate(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> None:
-    connector = host.driver.volume_connector(instance)
-    # An old-style connection of another host is ended with the connector it was made with.
-    made_with = connection_of(bdm).get("connector")
-    if made_with and made_with.get("host") != connector.get("host"):
-        connector = made_with
-    host.volumes.terminate_connection(context, bdm.volume_id, connector)
-
-
-def _delete(host: ComputeHost, context: Any, attachment_id: str) -> None:
-    insistently(
-        f"Deleting attachment {attachment_id}",
-        lambda: host.volumes.attachment_delete(context, attachment_id),
-        stopping=host.stopping,
-    )
-
-
-def _delete_volume(host: ComputeHost, context: Any, bdm: Any) -> None:
-    host.volumes.delete(context, bdm.volume_id)
-
-
-def _try(instance: Any, complaint: str, deed: Any, host: ComputeHost, *arguments: Any) -> None:
-    what = f"Volumes of instance {instance.uuid}"
-    gone = (errors.VolumeNotFound,)
-    try:
-        insistently(what, lambda: deed(host, *arguments), stopping=host.stopping, final=gone)
-    except errors.VolumeNotFound as error:
-        LOG.debug("Instance %s: %s", instance.uuid, error)
-    except Exception as error:
-        LOG.warning("Instance %s: %s, see to it in the volume service: %s", instance.uuid, complaint, error)
 
 
 def save(host: ComputeHost, bdm: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from computed import errors
 from computed.operations.rebuild.attempt import Attempt
 from computed.states import MigrationStatus, VmState
-from computed.steps import accelerators, moves, network, volumes
+from computed.steps import accelerators, moves, network, volume_release, volumes
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
@@ -171,7 +171,7 @@ class Evacuation(Attempt):
             old |= {each.id for each in self.host.volumes.attachments(self.context, self.instance.uuid)}
         except Exception as error:
             LOG.warning("Instance %s may keep attachments elsewhere: %s", self.instance.uuid, error)
-        volumes.leave(self.host, self.context, self.instance, self.bdms, list(old - ours))
+        volume_release.leave(self.host, self.context, self.instance, self.bdms, list(old - ours))
 
     def _clear_away(self) -> None:
         """Its deletion may have known the volumes by attachments that were ours, and left the others."""
@@ -182,7 +182,7 @@ class Evacuation(Attempt):
         except Exception as error:
             LOG.warning("Instance %s is gone and may keep attachments: %s", self.instance.uuid, error)
             return
-        volumes.leave(self.host, self.context, self.instance, (), left)
+        volume_release.leave(self.host, self.context, self.instance, (), left)
 
     def _give_back(self) -> None:
         """The migration has failed, and this host's part of what placement holds for the server is free."""
