@@ -78,9 +78,14 @@ class Launcher:
         }
         self._computes.cast(context, chosen.service_host, "build_and_run_instance", **arguments)
 
-    def give_up(self, context: Any, instance_uuid: str, error: Exception) -> None:
-        """Put an instance that no node takes into ERROR, with a fault that says why."""
+    def give_up(
+        self, context: Any, instance_uuid: str, error: Exception, last_reason: str | None = None
+    ) -> None:
+        """Put an instance that no node takes into ERROR, with a fault that says why: `last_reason` is what
+        the last node that tried it said."""
         message = error.format_message() if isinstance(error, errors.NovaException) else str(error)
+        if last_reason:
+            message = f"{last_reason.rstrip('.')}. {message}"
         LOG.warning("Instance %s is not built: %s", instance_uuid, message)
         with self._store.transaction() as records:
             row = records.first("Instance", uuid=instance_uuid)

@@ -65,7 +65,7 @@ class ComputeTaskEndpoint:
                 self._scheduler.release(context, uuid)
             except Exception as error:
                 self._clean_up(context, uuid, instance)
-                self._launcher.give_up(context, uuid, error)
+                self._launcher.give_up(context, uuid, error, properties["retry"].get("exc_reason"))
 
     def _claim(
         self,

@@ -61,6 +61,9 @@ def fault_message(error: BaseException) -> str:
         text = error.format_message()
     elif isinstance(error, errors.ComputedError):
         text = str(error) or type(error).__name__
+    elif isinstance(error, OSError) and error.strerror:
+        # A full or read-only disk is what its owner can mend; names of files stay in the log.
+        text = error.strerror
     else:
         text = type(error).__name__
     return text.encode()[:_MESSAGE_BYTES].decode(errors="ignore")

@@ -19,21 +19,21 @@ CLUSTER = 65536
 
 def qcow2_bytes(
     *,
-    version=3,
-    backing=b"",
-    cluster_bits=16,
-    size=MIB,
-    crypt=0,
-    l1_entries=1,
-    l1_offset=3 * CLUSTER,
-    refcount_clusters=1,
-    snapshots=0,
-    snapshots_offset=0,
-    features=0,
-    refcount_order=4,
-    extensions=b"",
-    total=4 * CLUSTER,
-):
+    version: int = 3,
+    backing: bytes = b"",
+    cluster_bits: int = 16,
+    size: int = MIB,
+    crypt: int = 0,
+    l1_entries: int = 1,
+    l1_offset: int = 3 * CLUSTER,
+    refcount_clusters: int = 1,
+    snapshots: int = 0,
+    snapshots_offset: int = 0,
+    features: int = 0,
+    refcount_order: int = 4,
+    extensions: bytes = b"",
+    total: int = 4 * CLUSTER,
+) -> bytes:
     """A qcow2 file made by hand after docs/interop/qcow2.txt."""
     length = 104 if version == 3 else 72
     extensions += struct.pack(">II", 0, 0)
@@ -58,11 +58,11 @@ def qcow2_bytes(
     return (header + extensions + backing).ljust(total, b"\0")
 
 
-def extension(kind, text):
+def extension(kind: int, text: bytes) -> bytes:
     return struct.pack(">II", kind, len(text)) + text.ljust((len(text) + 7) // 8 * 8, b"\0")
 
 
-def vmdk_descriptor(create_type, extents, more=""):
+def vmdk_descriptor(create_type: str, extents: str, more: str = "") -> bytes:
     return (
         "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
         f'createType="{create_type}"\n{more}\n# Extent description\n{extents}\n'
@@ -70,13 +70,13 @@ def vmdk_descriptor(create_type, extents, more=""):
     ).encode()
 
 
-def sparse_vmdk(descriptor, sectors=2048):
+def sparse_vmdk(descriptor: bytes, sectors: int = 2048) -> bytes:
     """A sparse VMDK with this descriptor inside."""
     header = b"KDMV" + struct.pack("<IIQQQQIQQQ", 1, 3, sectors, 128, 1, 20, 512, 21, 26, 128)
     return (header.ljust(512, b"\0") + descriptor.ljust(20 * 512, b"\0")).ljust(MIB, b"\0")
 
 
-def partition_table(*entries):
+def partition_table(*entries: tuple[int, bytes, int, int, int]) -> bytes:
     """A boot sector; each entry is (boot flag, first CHS, kind, first sector, sectors)."""
     sector = bytearray(512)
     for number, (boot, chs, kind, first, count) in enumerate(entries):
@@ -89,26 +89,26 @@ GPT = partition_table((0, b"\x00\x02\x00", 0xEE, 1, 0xFFFFFFFF))
 MBR = partition_table((0x80, b"\x01\x01\x00", 0x83, 2048, 4096))
 
 
-def iso_bytes(system_area=b""):
+def iso_bytes(system_area: bytes = b"") -> bytes:
     volume = b"\x01CD001\x01".ljust(80, b"\0") + struct.pack("<I", 20) + struct.pack(">I", 20)
     volume = volume.ljust(128, b"\0") + struct.pack("<H", 2048) + struct.pack(">H", 2048)
     volume = volume.ljust(2048, b"\0") + b"\xffCD001\x01".ljust(2048, b"\0")
     return (system_area.ljust(32768, b"\0") + volume).ljust(20 * 2048, b"\0") + b"\0" * 65536
 
 
-def vhd_bytes(kind):
+def vhd_bytes(kind: int) -> bytes:
     footer = b"conectix" + struct.pack(">IIQI4sI4s", 2, 0x10000, 512, 0, b"tst ", 1, b"Wi2k")
     footer += struct.pack(">QQ", MIB, MIB) + struct.pack(">HBB", 4, 16, 32) + struct.pack(">I", kind)
     return footer.ljust(MIB, b"\0")
 
 
-def vdi_bytes(kind):
+def vdi_bytes(kind: int) -> bytes:
     header = b"<<< QEMU VM Virtual Disk Image >>>\n".ljust(64, b"\0") + b"\x7f\x10\xda\xbe"
     header += struct.pack("<III", 0x10001, 400, kind)
     return header.ljust(368, b"\0") + struct.pack("<Q", MIB) + b"\0" * MIB
 
 
-def vhdx_bytes():
+def vhdx_bytes() -> bytes:
     return b"vhdxfile".ljust(MIB, b"\0")
 
 
@@ -127,7 +127,7 @@ class Attack:
         return path
 
 
-def attack(name, declared, reason, contents):
+def attack(name: str, declared: str, reason: str, contents: bytes | Callable[[], bytes]) -> Attack:
     return Attack(name, declared, contents if callable(contents) else lambda: contents, reason)
 
 
