@@ -23,7 +23,7 @@ done
 
 # Guests of the machine's own libvirt are no business of this one.
 rm -rf /etc/libvirt/qemu
-# The Python that runs the tests may live in root's own directory.
+# The Python that runs the tests may live in root's own directory, and tox keeps its environments to itself.
 open_way() {
 	place=$(readlink -f "$1")
 	while [ "$place" != / ]; do
@@ -39,6 +39,7 @@ open_way() {
 		place=$(dirname "$place")
 	done
 }
+open_way "$(dirname "$python")"
 open_way "$python"
 open_way "$repository"
 

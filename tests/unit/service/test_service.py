@@ -94,6 +94,7 @@ class World(NoConductor):
             tracker=tracker,
             stop_waiting=self.note("stop_waiting"),
             console_tokens=ConsoleTokens(),
+            hypervisor_watch=SimpleNamespace(serve=self.note("hypervisor_watch.serve")),
             departures=Departures(1),
             arrivals=Arrivals(),
         )
@@ -145,6 +146,7 @@ def test_a_first_start_does_everything_in_order(world: World) -> None:
         "audit",
         "servers.start",
         "runner.start",
+        "hypervisor_watch.serve",
     ]
     assert world.record is not None
     assert {k: world.record[k] for k in ("host", "binary", "topic", "report_count", "version")} == {
