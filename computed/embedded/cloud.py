@@ -112,7 +112,7 @@ class OneHostCloud:
         self._lock = _lock(places)
         self.bus = None if transport else MemoryBus()
         self.transport = transport or self.make_transport(conf)
-        self.store = Store(places.store)
+        self.store = Store(places.store, durable=durable)
         app = start_placement(f"sqlite:///{places.placement}", durable=durable)
         self.images = ImageDirectory(places.images_dir, inspector_for(conf))
         self.network = _network_of(conf, self.store)

@@ -37,20 +37,21 @@ class Store:
     There is one connection, and one transaction at a time holds it: SQLite has a single writer anyhow, and
     waiting for a lock of Python's works under threads and under eventlet alike, where waiting inside
     SQLite would stop every green thread. What a transaction has written survives a `kill -9` (write-ahead
-    log); raises StoreTooNew for a file of a later release.
+    log); raises StoreTooNew for a file of a later release. With `durable=False` nothing waits for the disk:
+    it is as safe against a `kill -9`, not against a loss of power.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, durable: bool = True) -> None:
         url = f"sqlite:///{path}" if path else "sqlite://"
         self._engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         self._lock = threading.Lock()
         self._connection = self._engine.connect()
-        self._prepare()
+        self._prepare("NORMAL" if durable else "OFF")
 
-    def _prepare(self) -> None:
+    def _prepare(self, synchronous: str) -> None:
         pragma = self._connection.exec_driver_sql
         pragma("PRAGMA journal_mode=WAL")
-        pragma("PRAGMA synchronous=NORMAL")
+        pragma(f"PRAGMA synchronous={synchronous}")
         found = int(pragma("PRAGMA user_version").scalar() or 0)
         if found > SCHEMA_VERSION:
             self.close()

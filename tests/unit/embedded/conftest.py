@@ -71,7 +71,7 @@ def caller(tmp_path: Path) -> Iterator[Caller]:
     bus = MemoryBus()
     conf = cfg.ConfigOpts()
     transport = bus.rpc_transport(conf)
-    store = Store(tmp_path / "store.db")
+    store = Store(tmp_path / "store.db", durable=False)
     endpoint = ConductorEndpoint(store)
     server = ConductorServer(transport, "here", [endpoint])
     server.start()
