@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.agents import COMPUTED, STOCK, Agent
 from tests.integration.cloud import Cloud
+from tests.integration.lanes import LANES, lane_of
 from tests.integration.logs import LogWatch
 from tests.integration.plane import install
 from tests.integration.plane.plane import Plane
@@ -45,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--rounds", type=int, default=1, help="how often the verbs are repeated on each of five servers"
     )
+    group.addoption(
+        "--lane", choices=LANES, help="only the tests that use the control plane, or only those that do not"
+    )
     group.addoption("--again", type=int, default=1, help="how often each chosen test runs, in a row")
     group.addoption("--keep-logs", action="store_true", help="keep the plane's logs even if all tests passed")
 
@@ -56,7 +60,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("again", range(1, times + 1))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lane = config.getoption("lane")
+    if lane:
+        chosen = [item for item in items if lane_of(item) == lane]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))

@@ -73,14 +73,20 @@ def ensure_programs(log: Path, programs: Mapping[str, str] = PROGRAMS) -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         raise RuntimeError(f"install these packages first: {' '.join(missing)}")
     say("apt:", *missing)
-    update_packages(log)
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
-    with _services_kept_down():
+    # The lanes of a run may miss the same ones.
+    with locked(default_cache().parent / "apt"), _services_kept_down():
+        _update(log)
         run("apt-get install", install, log, _apt_environment(), 1200)
 
 
 def update_packages(log: Path) -> None:
     """Fetch the list of what Debian has to offer."""
+    with locked(default_cache().parent / "apt"):
+        _update(log)
+
+
+def _update(log: Path) -> None:
     run("apt-get update", ["apt-get", "update", "-q"], log, _apt_environment(), 600)
 
 
