@@ -2,8 +2,8 @@
 
 python -m tests.integration.lanes [arguments of pytest]
 
-Most of the time servers and guests are waited for, so two lanes end sooner than one. What a lane says is shown
-when it has ended.
+Servers and guests are waited for most of the time, so two lanes end sooner than one. What a lane says is
+shown when it has ended.
 """
 
 from __future__ import annotations

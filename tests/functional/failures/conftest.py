@@ -19,7 +19,7 @@ from tests.functional.failures.stage import SECOND, Stage
 OPTIONS: Final = {"my_shared_fs_storage_ip": "192.0.2.9", "manila.share_apply_policy_timeout": 1}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -> Iterator[Stage]:
     executor = os.environ.get(ENVIRONMENT, THREADING)
     cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, OPTIONS)
