@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 pytest.importorskip("placement")
 
@@ -23,6 +24,22 @@ def _pools_that_end_at_once() -> None:
     from futurist import _thread
 
     _thread.ThreadWorker.MAX_IDLE_FOR = 0.05
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schemas_checked_once() -> Iterator[None]:
+    """At every request placement has the schema checked by which the request is: always the same ones."""
+    check = Draft202012Validator.check_schema
+    known: dict[int, Any] = {}
+
+    def check_once(schema: Any, *arguments: Any, **named: Any) -> None:
+        if known.get(id(schema)) is not schema:
+            check(schema, *arguments, **named)
+            known[id(schema)] = schema
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draft202012Validator, "check_schema", check_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Each thing that a live migration asks of others fails once: the server is on one host, in a legal state."""
+"""What a live migration and its way back ask of volumes and placement fails: the server is on one host.
+
+What a migration that goes well asks of others fails in tests/functional/failures.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +24,6 @@ ENDED = {
     MigrationStatus.ERROR,
     MigrationStatus.CANCELLED,
 }
-
-# What the clean run asks of the conductor, beside the action events (test_counts.py counts them).
-CONDUCTOR = [
-    ("InstanceGroup", "get_by_instance_uuid", 1),
-    ("BlockDeviceMappingList", "get_by_instance_uuid", 1),
-    ("Migration", "save", 1),
-    ("Migration", "save", 2),
-    ("Migration", "save", 3),
-    ("Instance", "save", 1),
-]
-EVENTS = [
-    ("InstanceActionEvent", method, nth)
-    for method in ("event_start", "event_finish_with_failure")
-    for nth in (1, 2, 4, 5)
-]
 
 
 @pytest.fixture
@@ -72,26 +60,6 @@ def check(world: World, uuid: str) -> None:
     assert (world.used(row["host"]), world.used(other)) == (1, 0)
     for attachment in world.cloud.embedded.volumes.attachments_of(instance_uuid=uuid):
         assert attachment["connector"]["host"] == row["host"] or migration["status"] == "completed"
-
-
-@pytest.mark.parametrize(("objname", "objmethod", "nth"), CONDUCTOR + EVENTS)
-def test_the_conductor_fails_once(world: World, objname: str, objmethod: str, nth: int) -> None:
-    uuid = world.boot()
-    planted = world.cloud.trouble(objname, objmethod, errors.InternalError(err="as ordered"), nth=nth)
-    run(world, uuid)
-    assert planted.done.is_set(), "it was never asked for that"
-    check(world, uuid)
-
-
-@pytest.mark.parametrize(
-    "error", [errors.NetworkServiceUnavailable("no"), errors.NetworkRequestRefused("no", 500)]
-)
-@pytest.mark.parametrize("method", ["mark_migrating", "activate_bindings", "bind_to_host", "delete_bindings"])
-def test_the_network_fails_once(world: World, method: str, error: Exception) -> None:
-    uuid = world.boot()
-    world.cloud.embedded.network.fail(method, error)
-    run(world, uuid)
-    check(world, uuid)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
