@@ -1,7 +1,4 @@
-"""Bring what is missing: Debian's MariaDB and RabbitMQ, and the control plane's virtual environment.
-
-python -m tests.integration.plane.install     what this interpreter needs to speak to libvirt
-"""
+"""Bring what is missing: Debian's MariaDB and RabbitMQ, and the control plane's virtual environment."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -149,9 +145,3 @@ def ensure_binding(python: str, log: Path) -> None:
 def _proxies() -> dict[str, str]:
     """What reaches the package registries; the daemons themselves get none of it."""
     return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-
-
-if __name__ == "__main__":
-    # Not an extra of the tox environment: it is compiled, and what that takes may have to be installed first.
-    with tempfile.TemporaryDirectory() as directory:
-        ensure_binding(sys.executable, Path(directory) / "install.log")
