@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from jsonschema import Draft202012Validator
 
 pytest.importorskip("placement")
@@ -39,6 +40,22 @@ def _schemas_checked_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Draft202012Validator, "check_schema", check_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """Every cloud has databases of its own; what is compiled for one of them serves all."""
+    create, first = sqlalchemy.create_engine, {}
+
+    def create_with_all_statements(url: Any, **named: Any) -> Any:
+        engine = create(url, **named)
+        known = first.setdefault(engine.dialect.name, engine)
+        engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlalchemy, "create_engine", create_with_all_statements)
         yield
 
 
