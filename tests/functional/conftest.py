@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -45,7 +46,8 @@ def _schemas_checked_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _statements_compiled_once() -> Iterator[None]:
-    """Every cloud has databases of its own; what is compiled for one of them serves all."""
+    """Every cloud has databases of its own; what is compiled for one of them serves all. The other names that
+    placement gives its tables in every query are made once, too."""
     create, first = sqlalchemy.create_engine, {}
 
     def create_with_all_statements(url: Any, **named: Any) -> Any:
@@ -56,6 +58,7 @@ def _statements_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlalchemy, "create_engine", create_with_all_statements)
+        patch.setattr(sqlalchemy, "alias", functools.cache(sqlalchemy.alias))
         yield
 
 
