@@ -32,19 +32,22 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     if not any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         command.append("tests/integration")
-    codes = set()
+    codes: set[int] = set()
     with ExitStack() as stack:
         lanes = []
         for lane in LANES:
             output = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen([*command, "--lane", lane], stdout=output, stderr=subprocess.STDOUT)
             lanes.append((lane, process, output))
-        for lane, process, output in lanes:
-            codes.add(process.wait())
-            output.seek(0)
-            print(f"--- lane: {lane}", flush=True)
-            sys.stdout.buffer.write(output.read())
-            sys.stdout.flush()
+        try:
+            codes.update(process.wait() for _, process, _ in lanes)
+        finally:
+            # Also when somebody ends us, who will want to know how far they came.
+            for lane, _, output in lanes:
+                print(f"--- lane: {lane}", flush=True)
+                output.seek(0)
+                sys.stdout.buffer.write(output.read())
+                sys.stdout.flush()
     return max(codes - {NOTHING_COLLECTED} or codes)
 
 

@@ -11,6 +11,8 @@ from tests.integration.conftest import MakeAgents
 from tests.integration.plane import broker, waiting
 from tests.integration.plane.plane import Plane
 
+pytestmark = pytest.mark.long
+
 COUNT = 20
 #: several lost RPC calls of one server, one after the other, and the time for the broker's clients to return
 SECONDS = 200

@@ -14,6 +14,8 @@ from tests.integration.conftest import MakeAgents
 from tests.integration.plane import waiting
 from tests.integration.verbs import Verbs
 
+pytestmark = pytest.mark.long
+
 COUNT = 2
 
 

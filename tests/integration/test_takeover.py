@@ -12,6 +12,8 @@ from tests.integration.conftest import MakeAgents
 from tests.integration.openstack_client import openstack
 from tests.integration.plane.settings import Settings
 
+pytestmark = pytest.mark.long
+
 #: fields of `openstack hypervisor show` that tell one moment or one host from another
 _MOMENTARY = ("id", "host_time", "uptime", "load_average", "users", "service_id", "host_ip")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,11 +94,19 @@ def own_libvirtd(open_directory: Path) -> Iterator[OwnLibvirtd]:
     own_libvirtd_module.ensure_programs(open_directory)
     made = OwnLibvirtd(open_directory / "libvirt")
     made.directory.mkdir()
+    # What a test mounts in it later libvirtd is to see, too.
+    _mount("--bind", open_directory, open_directory)
+    _mount("--make-shared", open_directory)
     try:
         made.start()
         yield made
     finally:
         made.end()
+        subprocess.run(["umount", "--lazy", open_directory], check=True, timeout=20)
+
+
+def _mount(*words: str | Path) -> None:
+    subprocess.run(["mount", *words], check=True, timeout=20)
 
 
 @pytest.fixture

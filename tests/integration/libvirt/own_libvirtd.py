@@ -33,7 +33,7 @@ _PLACES = {
     "etc": "/etc/libvirt",
 }
 # No group of processes but the service manager's: that one hides the others from containers.
-_UNSHARE = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+_UNSHARE = ["unshare", "--mount", "--propagation", "slave", "sh", "-c"]
 
 
 class OwnLibvirtd:

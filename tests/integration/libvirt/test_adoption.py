@@ -14,6 +14,8 @@ from tests.integration.cloud import Cloud
 from tests.integration.libvirt.site import LARGE, Guest, Site
 from tests.integration.plane import waiting
 
+pytestmark = pytest.mark.long
+
 #: fields of a hypervisor that tell one moment from another
 _MOMENTARY = (
     "current_workload",
