@@ -25,6 +25,7 @@ PROGRAMS = {
     "/bin/busybox": "busybox-static",
 }
 START_SECONDS = 30.0
+_FIRST_SCREEN = 20000
 _PLACES = {
     "run": "/run/libvirt",
     "lib": "/var/lib/libvirt",
@@ -73,8 +74,11 @@ class OwnLibvirtd:
             (self.directory / name).mkdir(exist_ok=True)
         shutil.copytree("/etc/libvirt", self.directory / "etc", dirs_exist_ok=True, symlinks=True)
         shutil.rmtree(self.directory / "etc" / "qemu", ignore_errors=True)
+        # Several libvirtds would give the same port to their guests.
+        port = _FIRST_SCREEN + os.getpid() % 300 * 100
         (self.directory / "etc" / "qemu.conf").write_text(
             "cgroup_controllers = []\nsecurity_driver = []\nnamespaces = []\n"
+            f"remote_display_port_min = {port}\nremote_display_port_max = {port + 99}\n"
         )
         (self.directory / "libvirtd.conf").write_text(
             f'unix_sock_dir = "{self.directory}/sock"\nauth_unix_rw = "none"\n'
