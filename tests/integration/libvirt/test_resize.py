@@ -15,7 +15,6 @@ import pytest
 
 from computed import errors
 from computed.states import PowerState
-from computed.virt.libvirt.remote_files import RemoteFiles
 from computed.virt.libvirt.storage import kept
 from computed.virt.specs import DiskSpec, GuestSpec
 from tests.integration.libvirt.bench import IMAGE_ID, Bench, make_flavor, wait_for
@@ -241,46 +240,6 @@ class Images(dict[str, Any]):
         raise errors.ImageNotFound(image_id=image_id)
 
 
-def reach_other_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: Path, there: Path
-) -> None:
-    """Have rsync find another host in this one, on which the directory `here` is at `there`."""
-    shell = tmp_path / "shell"
-    moved = f"s#{here}#{there}#g"
-    shell.write_text(f"#!/bin/sh\nshift\nexec sh -c \"$(echo \"$*\" | sed '{moved}')\"\n")
-    shell.chmod(0o755)
-    monkeypatch.setenv("RSYNC_RSH", str(shell))
-
-
-@pytest.mark.parametrize("is_liked", [True, False])
-def test_a_guest_leaves_for_another_host(
-    make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_liked: bool
-) -> None:
-    """Its directories begin at the root, so that rsync makes them there as it would on a host."""
-    bench = make_bench(**{"libvirt.remote_filesystem_transport": "rsync"})
-    spec = spawned(bench)
-    there = tmp_path / "instances"
-    there.mkdir()
-    own = bench.files(spec)
-    reach_other_host(tmp_path, monkeypatch, own.parent, there)
-    remote = RemoteFiles(AWAY.dest_host, "rsync")
-    assert remote.shares(own.parent) is False and list(there.iterdir()) == []
-    monkeypatch.setattr(RemoteFiles, "make_directory", lambda self, path: (there / path.name).mkdir())
-    leave(bench, spec, AWAY)
-    sent = {path.name for path in (there / own.name).iterdir()}
-    assert sent == {"disk", "disk.info", "disk.config"}
-    kept_disk = kept_directory(bench, spec) / "disk"
-    assert (there / own.name / "disk").read_bytes() == kept_disk.read_bytes()
-    assert not own.exists() and bench.power_state(spec) == PowerState.SHUTDOWN
-    if is_liked:
-        bench.driver.confirm_migration(bench.context, spec, AWAY)
-        assert bench.leftovers(spec) == []
-    else:
-        bench.driver.finish_revert_migration(bench.context, spec, AWAY)
-        assert bench.power_state(spec) == PowerState.RUNNING
-        assert not kept_directory(bench, spec).exists()
-
-
 def test_a_guest_that_comes_from_elsewhere_brings_what_its_disks_lie_on(
     make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,7 +251,11 @@ def test_a_guest_that_comes_from_elsewhere_brings_what_its_disks_lie_on(
     names = {path.name for path in base.iterdir()}
     assert len(names) == 2
     base.rename(elsewhere)
-    reach_other_host(tmp_path, monkeypatch, base, elsewhere)
+    shell = tmp_path / "shell"
+    there = f"s#{base}/#{elsewhere}/#g"
+    shell.write_text(f"#!/bin/sh\nshift\nexec sh -c \"$(echo \"$*\" | sed '{there}')\"\n")
+    shell.chmod(0o755)
+    monkeypatch.setenv("RSYNC_RSH", str(shell))
     bench.images = Images()
     came = SimpleNamespace(uuid="m3", source_compute="another", dest_compute="bench", dest_host="192.0.2.1")
     bench.driver.finish_migration(bench.context, spec, came, "[]", resize_disks=False)
