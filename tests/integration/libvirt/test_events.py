@@ -178,7 +178,7 @@ def test_a_device_goes_and_who_waits_is_told(machines: Connection, machine: Gues
     with events.device_removal(machine.uuid, alias) as waiting:
         assert waiting.result(0.05) is None
         machine.detach(TABLET, live=True, persistent=False)
-        assert waiting.result(10) == Removal.REMOVED
+        assert waiting.result(60) == Removal.REMOVED
     assert not [each for each in machine.domain().inputs if each.type == "tablet"]
     with pytest.raises(errors.LibvirtFailed) as missing:
         machine.detach(TABLET, live=True, persistent=False)
