@@ -52,6 +52,8 @@ def begin(stage: Stage, verb: Verb) -> str:
 def play(stage: Stage, verb: Verb, trouble: tuple[Call, Act] | None) -> str:
     """Play the verb once, with one trouble or none; the server it was played on."""
     uuid = begin(stage, verb)
+    # What the last one that was played left under way would be written down as this one's.
+    stage.owner.settle()
     stage.remotes.listen(trouble)
     uuid = verb.act(stage, uuid) or uuid
     stage.remotes.stop()
