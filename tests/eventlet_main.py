@@ -6,19 +6,16 @@ With `--shards N` the files are dealt to N processes: workers of pytest-xdist wo
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from computed.cmd.concurrency import ENVIRONMENT, EVENTLET, patch
+from tests.at_once import run_at_once
 
-NOTHING_COLLECTED = 5
 # A functional test starts a whole cloud; most others take milliseconds.
 FUNCTIONAL_WEIGHT = 20
 
@@ -59,21 +56,9 @@ def run(arguments: list[str], plugins: list[Any]) -> int:
 
 
 def run_shards(count: int, arguments: list[str]) -> int:
-    """pytest in `count` processes at once; what each says is shown when it has ended."""
-    command = [sys.executable, __file__]
-    codes = set()
-    with ExitStack() as stack:
-        shards = []
-        for number in range(count):
-            output = stack.enter_context(tempfile.TemporaryFile())
-            words = [*command, "--shard", str(number), str(count), *arguments]
-            shards.append((subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT), output))
-        for process, output in shards:
-            codes.add(process.wait())
-            output.seek(0)
-            sys.stdout.write(output.read().decode(errors="replace"))
-            sys.stdout.flush()
-    return max(codes - {NOTHING_COLLECTED} or codes)
+    """pytest in `count` processes at once."""
+    shard = [sys.executable, __file__, "--shard"]
+    return run_at_once([*shard, str(number), str(count), *arguments] for number in range(count))
 
 
 def main(arguments: list[str]) -> int:

@@ -2,24 +2,21 @@
 
 python -m tests.integration.lanes [arguments of pytest]
 
-Servers and guests are waited for most of the time, so two lanes end sooner than one. What a lane says is
-shown when it has ended.
+Servers and guests are waited for most of the time, so two lanes end sooner than one. What they say
+is shown when both have ended.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
+
+from tests.at_once import run_at_once
 
 WITH_PLANE: Final = "plane"
 ALONE: Final = "alone"
 LANES: Final = (WITH_PLANE, ALONE)
-
-NOTHING_COLLECTED: Final = 5
 
 
 def lane_of(item: Any) -> str:
@@ -32,23 +29,7 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     if not any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         command.append("tests/integration")
-    codes: set[int] = set()
-    with ExitStack() as stack:
-        lanes = []
-        for lane in LANES:
-            output = stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen([*command, "--lane", lane], stdout=output, stderr=subprocess.STDOUT)
-            lanes.append((lane, process, output))
-        try:
-            codes.update(process.wait() for _, process, _ in lanes)
-        finally:
-            # Also when somebody ends us, who will want to know how far they came.
-            for lane, _, output in lanes:
-                print(f"--- lane: {lane}", flush=True)
-                output.seek(0)
-                sys.stdout.buffer.write(output.read())
-                sys.stdout.flush()
-    return max(codes - {NOTHING_COLLECTED} or codes)
+    return run_at_once([*command, "--lane", lane] for lane in LANES)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import pytest
 
 from computed.embedded.images import FORMATS
 from tests.integration.libvirt.alone import AloneCloud
+from tests.integration.libvirt.boot_sector import partitioned_disk
 from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
-from tests.integration.libvirt.test_kvm import boot_sector
 from tests.integration.plane import waiting
 from tests.unit.virt.libvirt.storage.hostile import ATTACKS, SECRET
 
@@ -30,7 +30,7 @@ SETTLE_SECONDS = 120.0
 
 def put_image(cloud: AloneCloud, name: str, data: bytes | None = None, disk_format: str = "raw") -> None:
     """As who copies a file into the directory: nobody looks at it before it is booted."""
-    (cloud.images / f"{name}.{disk_format}").write_bytes(boot_sector() if data is None else data)
+    (cloud.images / f"{name}.{disk_format}").write_bytes(partitioned_disk() if data is None else data)
 
 
 def settled(cloud: AloneCloud, name: str) -> str:
@@ -134,7 +134,7 @@ def test_a_full_disk_fails_the_build_and_is_enough_again_later(
         while True:
             file.write(bytes(1 << 20))
             file.flush()
-    put_image(cloud, "other", boot_sector() + b"more" * 100_000)
+    put_image(cloud, "other", partitioned_disk() + b"more" * 100_000)
     cloud.create("full", "other", network="none")
     assert "No space left on device" in fault(cloud, "full")
     cloud.ctl("server", "delete", "full", "--wait")

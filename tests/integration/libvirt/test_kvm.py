@@ -14,46 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.integration.libvirt.alone import AloneCloud
+from tests.integration.libvirt.boot_sector import partitioned_disk, rom
 from tests.integration.plane import waiting
 
 MakeAlone = Callable[..., AloneCloud]
 _KVM = Path("/dev/kvm")
-_TEXT = b"GUEST ready mode=real\r\n\0"
-_START = {"sector": "31c08ed8", "rom": "0e1f"}
-"""ds = 0, where a boot sector is; ds = cs, where the ROM is."""
-_CODE = (
-    "be0000"  # si = address of the text, filled in below
-    "fcac"  # the next byte
-    "84c07412"  # its end: halt
-    "88c4bafd03eca82074f8"  # until the port at 0x3f8 takes a byte
-    "88e0baf803eeebe9"  # send it, to the next byte
-    "f4ebfd"  # halt
-)
-
-
-def _printing(kind: str, origin: int) -> bytes:
-    """16-bit code that prints one line to the first serial port and halts."""
-    code = bytearray.fromhex("fa" + _START[kind] + _CODE)
-    where = code.index(b"\xbe\0\0") + 1
-    code[where : where + 2] = (origin + len(code)).to_bytes(2, "little")
-    return bytes(code) + _TEXT
-
-
-def boot_sector() -> bytes:
-    """A disk whose boot record prints; with a partition, for a record without any is refused as a trap."""
-    partition = b"\x80\0\0\0\x83\0\0\0" + (1).to_bytes(4, "little") + (2000).to_bytes(4, "little")
-    record = _printing("sector", 0x7C00).ljust(446, b"\0") + partition.ljust(64, b"\0") + b"\x55\xaa"
-    return record + bytes(1 << 20)
-
-
-def rom() -> bytes:
-    """What a processor starts with, in place of a BIOS: a jump to f000:0000 at its last paragraph."""
-    return _printing("rom", 0).ljust(0xFFF0, b"\0") + b"\xea\0\0\0\xf0".ljust(16, b"\0")
 
 
 def _boot(cloud: AloneCloud) -> None:
     image = cloud.directory / "sector.raw"
-    image.write_bytes(boot_sector())
+    image.write_bytes(partitioned_disk())
     cloud.ctl("image", "add", "sector", str(image))
     created = cloud.json("server", "create", "real", "--image", "sector", "--network", "none", "--wait")
     assert created["status"] == "ACTIVE"

@@ -114,9 +114,7 @@ def test_serial_console(guest: Guest, cloud: Cloud) -> None:
 
 def _console(guest: Guest, cloud: Cloud, protocol: str, kind: str) -> socket.socket:
     """Where the API's console proxy would connect to."""
-    console = guest.demo.create_server_remote_console(guest.id, protocol=protocol, type=kind)
-    token = console.url.partition("token")[2].lstrip("=%3D?")
-    shown = cloud.admin.compute.get(f"/os-console-auth-tokens/{token}", microversion="2.99").json()["console"]
+    shown = cloud.console(guest.id, protocol, kind)
     return socket.create_connection((shown["host"], int(shown["port"])), timeout=10)
 
 
