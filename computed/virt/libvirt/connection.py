@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import libvirt
 from oslo_log import log as logging
 
 from computed import errors
 from computed.lib.mailbox import Mailbox
-from computed.lib.offload import offload, start_native_thread
+from computed.lib.offload import offload
+from computed.virt.libvirt import spares
 from computed.virt.libvirt.codes import Failure
+from computed.virt.libvirt.opening import (
+    Opening,
+    Patience,
+    close_behind,
+    is_alive,
+    start_event_loop,
+    unavailable,
+    where_supported,
+)
 
 if TYPE_CHECKING:
     from computed.virt.libvirt.guest import Guest
@@ -27,19 +36,7 @@ _NEVER_REACHABLE: Final = frozenset({Failure.NO_CONNECT, Failure.INVALID_CONN})
 _TRANSPORT: Final = frozenset({libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC})
 _CLOSE_SECONDS: Final = 2.0
 
-_loop_lock = threading.Lock()
-_loop_runs = False
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long libvirt may be silent. A connection that is silent counts as lost after
-    `keepalive_seconds` * (`keepalive_count` + 1); one that is lost is tried again every `retry_seconds`."""
-
-    open_seconds: float = 10.0
-    keepalive_seconds: int = 5
-    keepalive_count: int = 4
-    retry_seconds: float = 2.0
+T = TypeVar("T")
 
 
 class Connection:
@@ -64,9 +61,9 @@ class Connection:
         self._patience = patience
         self._lock = threading.Lock()
         self._raw: Any = None
-        self._attempt: _Attempt | None = None
-        self._retry_at = 0.0
-        self._reason = "not connected yet"
+        self._opening = Opening(uri, patience, self._prepare)
+        self._has_daemon = False
+        self._spares = spares.Spares(Opening(uri, patience).connect)
         self._told: bool | None = None
         self._registrations: list[Callable[[Any], None]] = []
         self._letters: Mailbox[Callable[[], None]] = Mailbox()
@@ -78,7 +75,7 @@ class Connection:
     def open(self) -> None:
         """Connect, and from now on reconnect by itself. Raises HypervisorUnavailable when this first try
         fails; later ones go on behind it until `close`."""
-        _start_event_loop()
+        start_event_loop()
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, name="libvirt-connection", daemon=True)
             self._watcher.start()
@@ -89,21 +86,22 @@ class Connection:
         self._is_closed = True
         raw, self._raw = self._raw, None
         self._letters.close()
-        if raw is not None:
-            done: Mailbox[None] = Mailbox()
-            start_native_thread(lambda: _close_quietly(raw, done), "libvirt-close")
+        self._spares.close()
+        # One that somebody waits on ends with the process.
+        if raw is not None and not self._spares.is_taken(raw):
             try:
-                done.take(_CLOSE_SECONDS)
+                close_behind(raw).take(_CLOSE_SECONDS)
             except TimeoutError:
                 LOG.warning("libvirt at %s did not answer our goodbye", self.uri)
 
     def each_time(self, register: Callable[[Any], None]) -> None:
         """Have `register` called, off the main loop, with the virConnect of this and of every later
-        connection: for callbacks that libvirt forgets when it restarts."""
+        connection: for callbacks that libvirt forgets when it restarts. Comes before the first call."""
         self._registrations.append(register)
         raw = self._raw
         if raw is not None:
-            self.perform(None, register, raw)
+            with self._spares.lease_only(raw):
+                offload(register, raw)
 
     def post(self, letter: Callable[[], None]) -> None:
         """Run something soon in the connection's own thread, one after the other; from any thread."""
@@ -118,20 +116,34 @@ class Connection:
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of virConnect."""
-        return self.perform(None, getattr(self._current(), method), *args)
+        return self.perform(None, lambda raw: getattr(raw, method)(*args))
 
-    def perform(self, about: str | None, function: Callable[..., Any], *args: Any) -> Any:
-        """Run any function of libvirt-python off the main loop; `about` is the uuid of the guest that the
-        call is for, if it is for one."""
-        raw = _owner(function) or self._raw
+    def perform(self, about: str | None, work: Callable[[Any], T]) -> T:
+        """Run `work` with a virConnect off the main loop; `about` is the uuid of the guest that it is for, if
+        it is for one. Which virConnect that is may be another one each time."""
+        with self.lease() as raw:
+            return self.perform_on(raw, about, work)
+
+    def perform_on(self, raw: Any, about: str | None, work: Callable[[Any], T]) -> T:
+        """The same with one that the caller has leased."""
         try:
-            return offload(function, *args)
+            return offload(work, raw)
         except libvirt.libvirtError as error:
             raise self._translated(error, raw, about) from error
 
+    @contextmanager
+    def lease(self) -> Iterator[Any]:
+        """A virConnect for calls that belong together, such as those of a stream."""
+        main = self._current()
+        if self._has_daemon and spares.are_needed():
+            with self._spares.lease(main) as raw:
+                yield raw
+        else:
+            yield main
+
     def guest(self, uuid: str) -> Guest:
         """The domain of an instance, running or not; one call."""
-        return self._guest(self.perform(uuid, self._current().lookupByUUIDString, uuid))
+        return self._guest(self.perform(uuid, lambda raw: raw.lookupByUUIDString(uuid)))
 
     def define(self, xml: str) -> Guest:
         """Make a persistent domain, or give one a new definition."""
@@ -162,41 +174,20 @@ class Connection:
                 return self._raw
             if self._is_closed:
                 raise errors.HypervisorUnavailable("This agent has closed its connection to libvirt.")
-            if time.monotonic() < self._retry_at:
-                # Nobody waits again for what somebody has just waited for in vain.
-                raise _unavailable(self._reason)
             try:
-                raw = self._connect()
-            except (libvirt.libvirtError, TimeoutError) as error:
-                self._reason = str(error)
-                self._retry_at = time.monotonic() + self._patience.retry_seconds
-                self._tell_soon(False, f"Failed to connect to libvirt: {error}")
-                raise _unavailable(self._reason) from error
+                raw = self._opening.connect()
+            except errors.HypervisorUnavailable:
+                self._tell_soon(False, f"Failed to connect to libvirt: {self._opening.reason}")
+                raise
+            LOG.info("Connected to libvirt at %s", self.uri)
             self.generation += 1
             self._raw = raw
             self._tell_soon(True, None)
             return raw
 
-    def _connect(self) -> Any:
-        """A new virConnect with keepalive and everything registered; raises libvirtError, TimeoutError."""
-        _start_event_loop()
-        self._attempt = self._attempt or _Attempt(self.uri, self._prepare)
-        try:
-            raw = self._attempt.result(self._patience.open_seconds)
-        except TimeoutError:
-            # It is kept: while libvirt stands still there is one thread that waits for it, not many.
-            raise TimeoutError(f"no answer from {self.uri} in {self._patience.open_seconds:g} s") from None
-        except libvirt.libvirtError:
-            self._attempt = None
-            raise
-        self._attempt = None
-        LOG.info("Connected to libvirt at %s", self.uri)
-        return raw
-
     def _prepare(self, raw: Any) -> None:
-        """What every new connection needs; runs in the thread that opens it."""
-        _where_supported(raw.setKeepAlive, self._patience.keepalive_seconds, self._patience.keepalive_count)
-        _where_supported(raw.registerCloseCallback, self._closed, None)
+        """What the main connection needs; runs in the thread that opens it."""
+        self._has_daemon = where_supported(raw.registerCloseCallback, self._closed, None)
         for register in self._registrations:
             register(raw)
 
@@ -209,18 +200,17 @@ class Connection:
         if self._raw is not raw or self._is_closed:
             return
         self._raw = None
-        self._reason = reason
         LOG.warning("%s (%s); trying to connect again", reason, self.uri)
         self._tell_soon(False, reason)
-        start_native_thread(lambda: _close_quietly(raw, Mailbox()), "libvirt-close")
+        close_behind(raw)
 
     def _translated(self, error: Any, raw: Any, about: str | None) -> Exception:
         code, part, text = error.get_error_code(), error.get_error_domain(), str(error)
         if code == Failure.NO_DOMAIN:
             return errors.InstanceNotFound(instance_id=about or text)
-        if code in _NEVER_REACHABLE or (part in _TRANSPORT and not _is_alive(raw)):
+        if code in _NEVER_REACHABLE or (part in _TRANSPORT and not is_alive(raw)):
             self._letters.post(lambda: self._lost(raw, f"Connection to libvirt lost: {text}"))
-            return _unavailable(text)
+            return unavailable(text)
         return errors.LibvirtFailed(text, code if code is not None else Failure.INTERNAL_ERROR, part or 0)
 
     def _tell_soon(self, is_reachable: bool, reason: str | None) -> None:
@@ -250,92 +240,3 @@ class Connection:
             self._current()
         except errors.HypervisorUnavailable as error:
             LOG.debug("Still no libvirt: %s", error)
-
-
-class _Attempt:
-    """One try to open a connection, in a thread of its own: libvirt knows no timeout for that."""
-
-    def __init__(self, uri: str, prepare: Callable[[Any], None]) -> None:
-        self._uri = uri
-        self._prepare = prepare
-        self._answer: Mailbox[Any] = Mailbox()
-        start_native_thread(self._run, "libvirt-open")
-
-    def result(self, timeout_seconds: float) -> Any:
-        """The virConnect; raises libvirtError, or TimeoutError and may be asked again."""
-        answer = self._answer.take(timeout_seconds)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def _run(self) -> None:
-        # No logging here, and no lock: this thread is not of the kind that they belong to.
-        try:
-            raw = libvirt.open(self._uri)
-            self._prepare(raw)
-        except Exception as error:
-            self._answer.post(error)
-        else:
-            self._answer.post(raw)
-
-
-def _start_event_loop() -> None:
-    """libvirt's own loop, once in a process, in a thread of the interpreter: keepalive and events need it."""
-    global _loop_runs
-    with _loop_lock:
-        if _loop_runs:
-            return
-        _loop_runs = True
-    # Else libvirt prints every error to stderr, besides raising it.
-    libvirt.registerErrorHandler(lambda context, error: None, None)
-    libvirt.virEventRegisterDefaultImpl()
-    # Without a timer of ours the loop would sleep for ever when nothing else is registered yet.
-    libvirt.virEventAddTimeout(1000, lambda timer, opaque: None, None)
-    start_native_thread(_run_event_loop, "libvirt-events")
-
-
-def _run_event_loop() -> None:
-    while True:
-        try:
-            libvirt.virEventRunDefaultImpl()
-        except libvirt.libvirtError:
-            # An interrupted wait. Nothing can be logged from here, and keepalive must go on.
-            continue
-
-
-def _where_supported(register: Callable[..., Any], *args: Any) -> None:
-    """libvirt's test driver and some others have no daemon to lose."""
-    try:
-        register(*args)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != Failure.NO_SUPPORT:
-            raise
-
-
-def _owner(function: Callable[..., Any]) -> Any:
-    """The virConnect that a bound method goes through: a domain may belong to one that is lost already."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, libvirt.virDomain):
-        return owner.connect()
-    return owner if isinstance(owner, libvirt.virConnect) else None
-
-
-def _is_alive(raw: Any) -> bool:
-    """Whether the transport still stands; asks nobody."""
-    try:
-        return raw is not None and bool(raw.isAlive())
-    except libvirt.libvirtError:
-        return False
-
-
-def _close_quietly(raw: Any, done: Mailbox[None]) -> None:
-    try:
-        raw.close()
-    except libvirt.libvirtError:
-        pass
-    finally:
-        done.close()
-
-
-def _unavailable(reason: str) -> errors.HypervisorUnavailable:
-    return errors.HypervisorUnavailable(f"The hypervisor cannot be reached: {reason}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,19 +30,25 @@ _PAUSE_SECONDS: Final = 0.02
 def take(guest: Guest, log: Path) -> None:
     """Append what the container has printed since to its log; nothing when it does not run, or somebody else
     has its console open. Raises HypervisorUnavailable, InstanceNotFound, OSError."""
-    try:
-        stream = guest.connection.perform(guest.uuid, _open, guest.raw)
-    except errors.LibvirtFailed as error:
-        if error.code not in (Failure.OPERATION_INVALID, Failure.OPERATION_FAILED):
-            LOG.warning("%r: its console cannot be read: %s", guest, error)
-        return
-    try:
-        printed = _read(guest, stream)
-    finally:
-        guest.connection.perform(guest.uuid, stream.abort)
+    with guest.connection.lease() as raw:
+        printed = _take(guest, raw)
     if printed:
         with log.open("ab") as file:
             file.write(printed)
+
+
+def _take(guest: Guest, raw: Any) -> bytes:
+    connection = guest.connection
+    try:
+        stream = connection.perform_on(raw, guest.uuid, lambda raw: _open(guest.on(raw)))
+    except errors.LibvirtFailed as error:
+        if error.code not in (Failure.OPERATION_INVALID, Failure.OPERATION_FAILED):
+            LOG.warning("%r: its console cannot be read: %s", guest, error)
+        return b""
+    try:
+        return _read(lambda: connection.perform_on(raw, guest.uuid, lambda raw: stream.recv(_CHUNK_BYTES)))
+    finally:
+        connection.perform_on(raw, guest.uuid, lambda raw: stream.abort())
 
 
 def _open(domain: Any) -> Any:
@@ -50,12 +57,12 @@ def _open(domain: Any) -> Any:
     return stream
 
 
-def _read(guest: Guest, stream: Any) -> bytes:
+def _read(receive: Callable[[], Any]) -> bytes:
     """What there is, until nothing more comes."""
     printed = b""
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < _QUIET_SECONDS and len(printed) < _MOST_BYTES:
-        chunk = guest.connection.perform(guest.uuid, stream.recv, _CHUNK_BYTES)
+        chunk = receive()
         if chunk == _NOTHING_YET:
             time.sleep(_PAUSE_SECONDS)
         elif not chunk:

@@ -42,7 +42,7 @@ class Guest(GuestDevices, GuestAgent):
     @property
     def id(self) -> str | None:
         """libvirt's number of the running guest; None when it does not run. Asks nobody."""
-        number = self.raw.ID()
+        number = self._domain.ID()
         return None if number < 0 else str(number)
 
     def is_active(self) -> bool:
@@ -67,9 +67,8 @@ class Guest(GuestDevices, GuestAgent):
 
     def statistics(self, groups: int = Stats.ALL) -> Mapping[str, Any]:
         """Figures of this guest under libvirt's names, as `Connection.statistics` has them for all."""
-        domain = self.raw
         found = self._connection.perform(
-            self.uuid, domain.connect().domainListGetStats, [domain], int(groups), 0
+            self.uuid, lambda raw: raw.domainListGetStats([self.on(raw)], int(groups), 0)
         )
         return dict(found[0][1]) if found else {}
 

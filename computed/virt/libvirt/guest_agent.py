@@ -19,7 +19,7 @@ class GuestAgent(GuestHandle):
     def agent(self, command: str, timeout_seconds: int = DEFAULT_SECONDS) -> str:
         """Send a command (JSON text); answers the JSON text of the answer."""
         answer: str = self._connection.perform(
-            self.uuid, libvirt_qemu.qemuAgentCommand, self.raw, command, timeout_seconds, 0
+            self.uuid, lambda raw: libvirt_qemu.qemuAgentCommand(self.on(raw), command, timeout_seconds, 0)
         )
         return answer
 

@@ -13,8 +13,7 @@ class GuestHandle:
 
     def __init__(self, connection: Connection, domain: Any) -> None:
         self._connection = connection
-        self._raw = domain
-        self._generation = connection.generation
+        self._domain = domain
         self.uuid: str = domain.UUIDString()
         self.name: str = domain.name()
 
@@ -26,14 +25,13 @@ class GuestHandle:
         """The connection that this guest is reached by."""
         return self._connection
 
-    @property
-    def raw(self) -> Any:
-        """The virDomain; looked up again when the connection was lost since. Raises InstanceNotFound."""
-        if self._generation != self._connection.generation or not self._connection.is_reachable:
-            fresh = self._connection.guest(self.uuid)
-            self._raw, self._generation = fresh._raw, fresh._generation
-        return self._raw
+    def on(self, raw: Any) -> Any:
+        """The virDomain on a virConnect; looked up when it was last used on another. Raises libvirtError."""
+        domain = self._domain
+        if domain.connect() is not raw:
+            self._domain = domain = raw.lookupByUUIDString(self.uuid)
+        return domain
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of virDomain, off the main loop, with errors as `Connection` has them."""
-        return self._connection.perform(self.uuid, getattr(self.raw, method), *args)
+        return self._connection.perform(self.uuid, lambda raw: getattr(self.on(raw), method)(*args))

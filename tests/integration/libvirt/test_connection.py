@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -161,6 +163,22 @@ def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: Libvirtd) -
         thread.join(10)
     assert len(outcomes) == 5 and None not in outcomes
     connection.close()
+
+
+def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent_again_and_again(libvirtd: Libvirtd) -> None:
+    """libvirt's client before 10.4 crashes its process then, if two calls share a connection (CVE-2024-4418)."""
+    words = [sys.executable, "-m", "tests.integration.libvirt.busy_client", libvirtd.uri(DEFAULT)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None and client.stdout.readline() == "asking\n"
+        for _ in range(3):
+            time.sleep(0.5)
+            libvirtd.freeze()
+            time.sleep(SILENCE_SECONDS + QUICK.open_seconds)
+            libvirtd.thaw()
+        time.sleep(1)
+        said, _ = client.communicate(timeout=30)
+    assert client.returncode == 0
+    assert said.split() == ["True", "True", "False"]
 
 
 def test_opening_is_bounded_and_one_try_waits_however_many_ask(libvirtd: Libvirtd) -> None:

@@ -1,0 +1,93 @@
+"""Who gets which connection to libvirt."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from computed import errors
+from computed.virt.libvirt.spares import Spares
+
+
+class Raw:
+    """As much of a virConnect as who lends it asks for."""
+
+    def __init__(self) -> None:
+        self.is_alive = True
+        self.closed = threading.Event()
+
+    def isAlive(self) -> bool:  # noqa: N802 - libvirt's name
+        return self.is_alive
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Maker:
+    def __init__(self) -> None:
+        self.made: list[Raw] = []
+        self.main = Raw()
+        self.spares = Spares(self.connect)
+
+    def connect(self) -> Raw:
+        self.made.append(Raw())
+        return self.made[-1]
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker()
+
+
+def test_calls_one_after_the_other_need_one_connection(maker: Maker) -> None:
+    for _ in range(3):
+        with maker.spares.lease(maker.main) as raw:
+            assert raw is maker.main
+    assert maker.made == []
+
+
+def test_calls_at_once_have_one_each_and_the_next_ones_have_the_same(maker: Maker) -> None:
+    for _ in range(2):
+        with ExitStack() as stack:
+            lent = [stack.enter_context(maker.spares.lease(maker.main)) for _ in range(3)]
+            assert lent[0] is maker.main and len({id(raw) for raw in lent}) == 3
+    assert len(maker.made) == 2
+
+
+def test_spares_that_are_too_many_are_closed(maker: Maker) -> None:
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(maker.spares.lease(maker.main))
+    assert len(maker.made) == 7 and all(raw.closed.wait(5) for raw in maker.made[:3])
+    assert not any(raw.closed.is_set() for raw in (*maker.made[3:], maker.main))
+    maker.spares.close()
+    assert all(raw.closed.wait(5) for raw in maker.made) and not maker.main.closed.is_set()
+
+
+def test_a_spare_that_has_died_is_not_lent_again(maker: Maker) -> None:
+    with maker.spares.lease(maker.main), maker.spares.lease(maker.main):
+        pass
+    maker.made[0].is_alive = False
+    with maker.spares.lease(maker.main), maker.spares.lease(maker.main) as raw:
+        assert raw is maker.made[1]
+    assert maker.made[0].closed.wait(5)
+
+
+def test_what_comes_back_after_the_end_is_closed(maker: Maker) -> None:
+    with maker.spares.lease(maker.main), maker.spares.lease(maker.main):
+        maker.spares.close()
+    assert maker.made[0].closed.wait(5)
+
+
+def test_who_finds_no_spare_holds_nothing(maker: Maker) -> None:
+    def refuse() -> Raw:
+        raise errors.HypervisorUnavailable("no answer")
+
+    spares = Spares(refuse)
+    with spares.lease(maker.main):
+        with pytest.raises(errors.HypervisorUnavailable), spares.lease(maker.main):
+            pytest.fail("there is none")
+        assert spares.is_taken(maker.main)
+    assert not spares.is_taken(maker.main)
