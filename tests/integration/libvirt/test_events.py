@@ -163,10 +163,10 @@ def test_an_event_that_is_not_handled_is_not_the_last(
 def test_a_guest_lives_on_while_libvirt_is_dead(
     libvirtd: Libvirtd, machines: Connection, machine: Guest
 ) -> None:
-    process = machine.id
+    process, before = machine.id, machines.generation
     libvirtd.kill()
     libvirtd.start_again()
-    until(lambda: machines.is_reachable, "the connection")
+    until(lambda: machines.is_reachable and machines.generation > before, "a new connection")
     until(lambda: machine.is_active(), "the guest")
     assert (machine.id, machine.state().power_state) == (process, PowerState.PAUSED)
 
