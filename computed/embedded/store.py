@@ -56,8 +56,9 @@ class Store:
         if found > SCHEMA_VERSION:
             self.close()
             raise StoreTooNew(f"the store has schema {found}; this release knows {SCHEMA_VERSION}")
-        METADATA.create_all(self._connection)
-        pragma(f"PRAGMA user_version={SCHEMA_VERSION}")
+        if found < SCHEMA_VERSION:
+            METADATA.create_all(self._connection)
+            pragma(f"PRAGMA user_version={SCHEMA_VERSION}")
         self._connection.commit()
 
     @contextmanager

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
-"""Raised when a table changes its columns; a new table alone does not need it."""
+SCHEMA_VERSION = 2
+"""Raised when a table is added or changes its columns."""
 
 METADATA = sa.MetaData()
 

@@ -117,13 +117,17 @@ class Rpc:
         )
 
 
+_SOCKETS = shutil.ignore_patterns("*.sock")
+
+
 class Cloud(Fleet, Records):
     """The cloud of one test. Give option values as `cloud(host_state_x=1)` or "group.option" in a dict."""
 
     def __init__(
-        self, directory: Path, placement_template: Path | None, executor: str, options: dict[str, Any]
+        self, directory: Path, template: Path | None, executor: str, options: dict[str, Any]
     ) -> None:
-        """Make the files of a cloud in `directory`, or without a template go on with those that are there."""
+        """Begin with a copy of the files of another one, or without a template go on with those that are in
+        `directory`."""
         self.directory = directory
         self.executor = executor
         conf = make_conf(directory, PATIENCE_SECONDS, {"host": HOST, **options})
@@ -132,8 +136,8 @@ class Cloud(Fleet, Records):
         self._troubles: list[Trouble] = []
         places = settle_defaults(conf)
         places.make()
-        if placement_template is not None:
-            shutil.copy(placement_template, places.placement)
+        if template is not None:
+            shutil.copytree(template, directory, ignore=_SOCKETS, dirs_exist_ok=True)
         (places.images_dir / "guest.raw").write_bytes(b"\0" * 4096)
         self.embedded = OneHostCloud(conf, places, executor=executor, durable=False)
         self.agents = {HOST: Agent(self.embedded, conf, executor)}

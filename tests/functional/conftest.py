@@ -16,8 +16,8 @@ from jsonschema import Draft202012Validator
 pytest.importorskip("placement")
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
-from computed.embedded.placement_app import placement_adapter, start_placement
-from tests.functional.cloud import Cloud
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.templates import Templates
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,24 +63,25 @@ def _statements_compiled_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def placement_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of placement with its schema and standard traits, to be copied: making one takes long."""
-    path: Path = tmp_path_factory.mktemp("placement") / "template.db"
-    app = start_placement(f"sqlite:///{path}", durable=False)
-    placement_adapter(app).get("/traits", microversion="1.6")
-    return path
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What clouds begin with."""
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
-def make_cloud(tmp_path: Path, placement_template: Path) -> Iterator[Callable[..., Cloud]]:
-    """Makes clouds: `make_cloud({"fake.vcpus": 4})`; one at a time, all closed after the test."""
+def make_cloud(tmp_path: Path, templates: Templates) -> Iterator[Callable[..., Cloud]]:
+    """Makes clouds: `make_cloud({"fake.vcpus": 4})`; one at a time, all closed after the test. Its host has
+    been started once before, unless it `is_new`."""
     clouds: list[Cloud] = []
     numbers = itertools.count()
 
-    def make(options: dict[str, Any] | None = None) -> Cloud:
+    def make(
+        options: dict[str, Any] | None = None, *, is_new: bool = False, template: Path | None = None
+    ) -> Cloud:
         directory = tmp_path / f"cloud{next(numbers)}"
         executor = os.environ.get(ENVIRONMENT, THREADING)
-        clouds.append(Cloud(directory, placement_template, executor, options or {}))
+        files = template or templates.of(() if is_new else (HOST,), options)
+        clouds.append(Cloud(directory, files, executor, options or {}))
         return clouds[-1]
 
     yield make
@@ -89,12 +90,14 @@ def make_cloud(tmp_path: Path, placement_template: Path) -> Iterator[Callable[..
 
 
 @pytest.fixture
-def make_pair(make_cloud: Callable[..., Cloud]) -> Callable[..., Cloud]:
+def make_pair(make_cloud: Callable[..., Cloud], templates: Templates) -> Callable[..., Cloud]:
     """Makes clouds of two hosts: `make_pair(first={"fake.vcpus": 4}, second={...})`, options of each; the
     hosts are called "alone" and "second"."""
 
-    def make(first: dict[str, Any] | None = None, second: dict[str, Any] | None = None) -> Cloud:
-        cloud = make_cloud(first)
+    def make(
+        first: dict[str, Any] | None = None, second: dict[str, Any] | None = None, *, is_new: bool = False
+    ) -> Cloud:
+        cloud = make_cloud(first, template=templates.of(() if is_new else (HOST, "second"), first, second))
         cloud.add_host("second", second)
         return cloud
 

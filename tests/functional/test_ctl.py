@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +37,12 @@ class Shell:
 
     def json(self, *words: str) -> Any:
         return json.loads(self(*words, "--format", "json"))
+
+
+@pytest.fixture
+def cloud(make_cloud: Callable[..., Cloud]) -> Cloud:
+    """One whose service has just said that it is there: one that was restarted does so a little later."""
+    return make_cloud(is_new=True)
 
 
 @pytest.fixture

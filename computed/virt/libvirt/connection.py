@@ -16,6 +16,7 @@ from computed.lib.offload import offload
 from computed.virt.libvirt import spares
 from computed.virt.libvirt.codes import Failure
 from computed.virt.libvirt.opening import (
+    USUAL,
     Opening,
     Patience,
     close_behind,
@@ -52,7 +53,7 @@ class Connection:
         uri: str,
         *,
         on_reachable: Callable[[bool, str | None], None] = lambda is_reachable, reason: None,
-        patience: Patience = Patience(),
+        patience: Patience = USUAL,
     ) -> None:
         self.uri = uri
         self.generation = 0

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import libvirt
 from oslo_log import log as logging
@@ -31,6 +31,9 @@ class Patience:
     keepalive_seconds: int = 5
     keepalive_count: int = 4
     retry_seconds: float = 2.0
+
+
+USUAL: Final = Patience()
 
 
 class Opening:
@@ -105,6 +108,11 @@ class _Attempt:
             self._answer.post(error)
         else:
             self._answer.post(raw)
+
+
+def client_version() -> int:
+    """Of the library in this process: 9_000_000 is 9.0.0."""
+    return int(libvirt.getVersion())
 
 
 def unavailable(reason: str) -> errors.HypervisorUnavailable:

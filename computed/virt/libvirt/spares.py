@@ -1,7 +1,7 @@
 """Spare connections to libvirt, for a client library that cannot bear two calls at once on one connection.
 
 Before 10.4 a second caller wakes the first out of its wait for libvirtd, and what the first had registered on
-its stack stays behind (CVE-2024-4418): when libvirtd falls silent in the middle of calls, the process crashes.
+its stack stays behind (CVE-2024-4418): when libvirtd falls silent in the middle of calls, it crashes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import libvirt
-
-from computed.virt.libvirt.opening import close_behind, is_alive
+from computed.virt.libvirt.opening import client_version, close_behind, is_alive
 
 _MENDED: Final = 10_004_000
 _MOST_IDLE: Final = 4
@@ -21,7 +19,7 @@ _MOST_IDLE: Final = 4
 
 def are_needed() -> bool:
     """Whether the client library in this process has the fault; by its version, asks nobody."""
-    return bool(libvirt.getVersion() < _MENDED)
+    return client_version() < _MENDED
 
 
 class Spares:

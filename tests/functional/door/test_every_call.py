@@ -27,6 +27,7 @@ from computed.states import MigrationStatus, MigrationType
 from tests.functional.cloud import Cloud
 from tests.functional.control_plane import ControlPlane
 from tests.functional.fleet import HOST
+from tests.functional.templates import Templates
 
 SECOND = "second"
 FACTS: dict[str, Any] = json.loads(
@@ -262,7 +263,7 @@ def _messages() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def clouds(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -> Iterator[list[Cloud]]:
+def clouds(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[list[Cloud]]:
     """A cloud of two hosts, made anew when a message has left it unfit."""
     made: list[Cloud] = []
     yield made
@@ -272,7 +273,7 @@ def clouds(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -
 
 @pytest.fixture
 def sender(
-    clouds: list[Cloud], tmp_path_factory: pytest.TempPathFactory, placement_template: Path
+    clouds: list[Cloud], tmp_path_factory: pytest.TempPathFactory, templates: Templates
 ) -> Iterator[Sender]:
     if not clouds:
         executor = os.environ.get(ENVIRONMENT, THREADING)
@@ -282,7 +283,7 @@ def sender(
             "spice.enabled": True,
             "serial_console.enabled": True,
         }
-        cloud = Cloud(tmp_path_factory.mktemp("calls"), placement_template, executor, options)
+        cloud = Cloud(tmp_path_factory.mktemp("calls"), templates.of((HOST, SECOND)), executor, options)
         cloud.add_host(SECOND)
         clouds.append(cloud)
     yield Sender(clouds[0])

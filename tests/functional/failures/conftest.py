@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -13,16 +12,17 @@ from futurist import _thread
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.objects.base import ComputedObject
 from computed.steps import patience
-from tests.functional.cloud import Cloud
+from tests.functional.cloud import HOST, Cloud
 from tests.functional.failures.stage import SECOND, Stage
+from tests.functional.templates import Templates
 
 OPTIONS: Final = {"my_shared_fs_storage_ip": "192.0.2.9", "manila.share_apply_policy_timeout": 1}
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, placement_template: Path) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Stage]:
     executor = os.environ.get(ENVIRONMENT, THREADING)
-    cloud = Cloud(tmp_path_factory.mktemp("failures"), placement_template, executor, OPTIONS)
+    cloud = Cloud(tmp_path_factory.mktemp("failures"), templates.of((HOST, SECOND)), executor, OPTIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
         # One cloud lives for all tests: hundreds of idle threads that look round all the time would be felt.

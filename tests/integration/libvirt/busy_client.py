@@ -1,4 +1,4 @@
-"""A process with many calls of libvirt under way at once, for a test that lets libvirtd fall silent meanwhile.
+"""A process with many calls of libvirt under way at once: a test lets libvirtd fall silent meanwhile.
 
 `python -m tests.integration.libvirt.busy_client URI`, until its standard input ends; a process of its own
 because what the test is about ends a process.

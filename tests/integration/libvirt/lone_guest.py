@@ -17,10 +17,11 @@ from computed import objects
 from computed.conf import register_all
 from computed.virt.collaborators import NOBODY
 from computed.virt.libvirt import options
-from computed.virt.libvirt.connection import Connection, Patience
+from computed.virt.libvirt.connection import Connection
 from computed.virt.libvirt.design.options import DesignOptions
 from computed.virt.libvirt.engine import Engine
 from computed.virt.libvirt.image_sources import ImageSources
+from computed.virt.libvirt.opening import Patience
 from computed.virt.libvirt.serial_ports import SerialPorts
 from computed.virt.libvirt.storage import disk_info
 from computed.virt.libvirt.storage.cache import ImageCache

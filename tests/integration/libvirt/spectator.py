@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from computed.virt.libvirt.connection import Connection, Patience
+from computed.virt.libvirt.connection import Connection
+from computed.virt.libvirt.opening import Patience
 
 QUICK = Patience(open_seconds=2.0, keepalive_seconds=1, keepalive_count=1, retry_seconds=0.3)
 """A libvirt that is silent is given up after 2 seconds."""

@@ -166,7 +166,7 @@ def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: Libvirtd) -
 
 
 def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent_again_and_again(libvirtd: Libvirtd) -> None:
-    """libvirt's client before 10.4 crashes its process then, if two calls share a connection (CVE-2024-4418)."""
+    """libvirt before 10.4 crashes its client then, if two calls share a connection (CVE-2024-4418)."""
     words = [sys.executable, "-m", "tests.integration.libvirt.busy_client", libvirtd.uri(DEFAULT)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout is not None and client.stdout.readline() == "asking\n"

@@ -15,12 +15,12 @@ import libvirt
 import pytest
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
-from computed.embedded.placement_app import placement_adapter, start_placement
 from computed.states import PowerState, VmState
 from computed.virt.libvirt.host import Host
 from computed.virt.libvirt.power_states import power_state
 from tests.functional.cloud import Cloud
 from tests.functional.fleet import HOST
+from tests.functional.templates import Templates
 from tests.integration.libvirt import daemon
 from tests.integration.libvirt.daemon import Libvirtd
 from tests.integration.libvirt.spectator import Spectator, until
@@ -53,10 +53,7 @@ def cloud(libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
     They were booted under the fake driver: what takes long in a real boot is not what is counted here.
     """
-    placement = tmp_path_factory.mktemp("placement") / "template.db"
-    placement_adapter(start_placement(f"sqlite:///{placement}", durable=False)).get(
-        "/traits", microversion="1.6"
-    )
+    empty = Templates(tmp_path_factory.mktemp("templates")).of(())
     directory = tmp_path_factory.mktemp("cloud")
     options = {
         "fake.nodes": [socket.gethostname()],
@@ -64,7 +61,7 @@ def cloud(libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "libvirt.virt_type": "qemu",
         "libvirt.connection_uri": libvirtd.uri("qemu:///system"),
     }
-    made = Cloud(directory, placement, os.environ.get(ENVIRONMENT, THREADING), options)
+    made = Cloud(directory, empty, os.environ.get(ENVIRONMENT, THREADING), options)
     try:
         made.boot(GUESTS)
         made.stop_agent()
@@ -101,14 +98,16 @@ def calls(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 class Noted:
     """libvirt-python's way into libvirt; notes what libvirtd is asked."""
 
-    _OF_THE_CLIENT = re.compile("virDomain(GetUUIDString|GetName|GetID|Free)|virConnectIsAlive")
+    _OF_ITSELF = re.compile("virDomain(GetUUIDString|GetName|GetID|Free)|virConnectIsAlive")
 
     def __init__(self, module: Any) -> None:
         self._module = module
         self.made: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("virConnect", "virDomain", "virNode")) and not self._OF_THE_CLIENT.fullmatch(name):
+        if name.startswith(("virConnect", "virDomain", "virNode")) and not self._OF_THE_CLIENT.fullmatch(
+            name
+        ):
             self.made.append(name)
         return getattr(self._module, name)
 

@@ -18,7 +18,7 @@ class Raw:
         self.is_alive = True
         self.closed = threading.Event()
 
-    def isAlive(self) -> bool:  # noqa: N802 - libvirt's name
+    def isAlive(self) -> bool:
         return self.is_alive
 
     def close(self) -> None:
