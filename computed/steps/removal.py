@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _NETWORK_ATTEMPTS: Final = 4
 _LONGEST_PAUSE_SECONDS: Final = 12
+_MAY_STILL_RUN: Final = (errors.InstancePowerOffFailure, errors.HypervisorUnavailable, errors.LibvirtFailed)
 
 
 def delete(host: ComputeHost, context: Any, instance: Any, bdms: Any) -> None:
@@ -58,12 +59,12 @@ def remove_guest(
 ) -> None:
     """Destroy the guest and give its ports back.
 
-    A guest that cannot be powered off keeps its ports, for it may still be using them.
+    A guest that cannot be powered off, or asked for, keeps its ports: it may still be using them.
     """
     admin = context.elevated()
     try:
         host.driver.destroy(admin, doomed_guest(instance, bdms))
-    except errors.InstancePowerOffFailure:
+    except _MAY_STILL_RUN:
         raise
     except Exception:
         deallocate(host, admin, instance, requested=requested_networks)

@@ -101,16 +101,33 @@ def test_a_guest_that_is_gone_already_is_no_obstacle(bench, server):
 
 
 @pytest.mark.parametrize(
-    ("error", "keeps_ports"), [("InstancePowerOffFailure", True), ("NovaException", False)]
+    ("error", "keeps_ports"),
+    [("InstancePowerOffFailure", True), ("HypervisorUnavailable", True), ("NovaException", False)],
 )
 def test_a_guest_that_cannot_be_destroyed(bench, server, error, keeps_ports):
     bench.conf.set_override("fail", [f"destroy:*:{error}:1"], "fake")
     bench.delete(server.uuid)
     assert bench.states(server.uuid) == ("error", None)
     assert bool(bench.network.of(server.uuid)) is keeps_ports
+    # By these the next try unplugs what the guest has.
+    assert bool(bench.fetch(server.uuid).get_network_info()) is keeps_ports
     assert bench.fault(server.uuid) is not None
     assert bench.allocation(server.uuid) != {}
     assert bench.events(server.uuid)[-1] == ("compute_terminate_instance", "Error")
+    bench.delete(server.uuid)
+    assert bench.is_deleted(server.uuid)
+    assert bench.network.ports == {}
+
+
+def test_a_guest_that_libvirt_does_not_let_go_of_keeps_its_ports(bench, server, monkeypatch):
+    def refuse(uuid, *, keep_disks):
+        raise errors.LibvirtFailed("cannot acquire state change lock", code=68)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.driver._store, "remove", refuse)
+        bench.delete(server.uuid)
+    assert bench.states(server.uuid) == ("error", None)
+    assert bench.network.of(server.uuid)
     bench.delete(server.uuid)
     assert bench.is_deleted(server.uuid)
     assert bench.network.ports == {}
