@@ -98,8 +98,11 @@ def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool
 
 
 def start(host: ComputeHost, context: Any, instance: Any) -> None:
-    """The whole of a start: guest, record, notifications."""
-    instance.load(*PARTS)
+    """The whole of a start: guest, record, notifications.
+
+    A cast that comes late must not start a guest whose owner has stopped, suspended or deleted it since.
+    """
+    require(instance, (TaskState.POWERING_ON,), parts=PARTS)
     with announced(host, context, instance, "power_on"):
         power_on(host, context, instance)
         # Unshelving a server that is still on its host is starting it.

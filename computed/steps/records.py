@@ -77,13 +77,18 @@ def save(
     host.tracker.observe(instance)
 
 
-def require(instance: Any, task_states: Sequence[TaskState]) -> None:
+def require(instance: Any, task_states: Sequence[TaskState], *, parts: Sequence[str] = ()) -> None:
     """Bring `instance` up to its record, and see that one of these tasks is under way.
 
-    For verbs whose first deed cannot be taken back and that save nothing before it. Raises InstanceNotFound,
-    UnexpectedTaskStateError, UnexpectedDeletingTaskStateError.
+    For verbs whose first deed cannot be taken back and that save nothing before it. `parts` are fetched in
+    the same call, whether the message had them or not. Raises InstanceNotFound, UnexpectedTaskStateError,
+    UnexpectedDeletingTaskStateError.
     """
-    instance.refresh()
+    if parts:
+        found = objects.Instance.get_by_uuid(instance._context, instance.uuid, expected_attrs=list(parts))
+        instance.obj_fill(found, frozenset(found.fields))
+    else:
+        instance.refresh()
     if instance.task_state in task_states:
         return
     error: type[errors.NovaException] = errors.UnexpectedTaskStateError

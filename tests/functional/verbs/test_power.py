@@ -139,6 +139,28 @@ def test_a_stop_that_comes_late_leaves_the_guest_running(bench, server):
     assert bench.events(server.uuid)[-1] == ("compute_stop_instance", "Error")
 
 
+@pytest.mark.parametrize(
+    ("method", "task", "arguments", "vm_state"),
+    [
+        ("stop_instance", "powering-off", {"clean_shutdown": True}, "stopped"),
+        ("suspend_instance", "suspending", {}, "suspended"),
+        ("soft_delete_instance", "soft-deleting", {}, "soft-delete"),
+    ],
+)
+def test_a_start_that_comes_late_starts_no_guest(bench, server, method, task, arguments, vm_state):
+    stop(bench, server)
+    late = bench.set_task(server.uuid, "powering-on")
+    bench.verb("start_instance", server.uuid, "powering-on")
+    bench.verb(method, server.uuid, task, **arguments)
+    was = guest(bench, server)
+    bench.begin_action(server.uuid, "start")
+    bench.cast("start_instance", instance=late)
+    bench.settle()
+    assert guest(bench, server) == was != PowerState.RUNNING
+    assert bench.states(server.uuid) == (vm_state, None)
+    assert bench.events(server.uuid)[-1] == ("compute_start_instance", "Error")
+
+
 def test_stopping_a_server_of_another_host_changes_nothing(bench, server):
     instance = bench.set_task(server.uuid, "powering-off", host="elsewhere")
     bench.cast("stop_instance", instance=instance, clean_shutdown=True)
