@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-
 def refuse_shrinking(spec: GuestSpec, flavor: Any) -> None:
     """Raise InstanceFaultRollback around ResizeError when a local disk would have to become smaller."""
     instance = spec.instance
@@ -43,6 +42,7 @@ class Departure:
         self._spec = spec
         self._paths = engine.paths(spec.instance)
         self._remote = _remote(engine, migration)
+        self._is_set_aside = False
 
     def run(self, timeout_seconds: int) -> str:
         """Stop the guest and have its disks where it goes; what the destination must know of them, as JSON in
@@ -56,8 +56,9 @@ class Departure:
         try:
             self._stop(guest, timeout_seconds)
             disks = self._describe()
-            # From here on the directory has another name.
             offload(kept.set_aside, self._paths, begin_anew=is_shared)
+            # From here on the directory has another name.
+            self._is_set_aside = True
             self._send(is_shared)
         except Exception as error:
             if isinstance(error, (errors.HypervisorUnavailable, errors.InstanceNotFound)):
@@ -128,7 +129,10 @@ class Departure:
             guest.start(paused=was == PowerState.PAUSED)
 
     def _take_files_back(self, is_shared: bool) -> None:
-        kept.give_back(self._paths)
+        # Before, a directory by the name of what is kept is that of an older resize, and the one in use the
+        # guest's own.
+        if self._is_set_aside:
+            kept.give_back(self._paths)
         if self._remote is None or is_shared:
             return
         try:
