@@ -71,15 +71,15 @@ def from_start(download: Callable[[], Iterator[bytes]]) -> Callable[[int], Itera
 def fetch(source: ImageSource, target: Path, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
     """Have the whole image in `target`, on the disk, verified.
 
-    What an earlier `fetch` left there is kept when the image has a hash that tells if it was right. Raises
-    CouldNotFetchImage (wrong hash or length; the file is removed), GlanceConnectionFailed (the connection
-    broke again and again without bringing anything; the file stays for the next time), OSError (a full disk;
-    the file is removed), and what `source.read` raises.
+    What an earlier `fetch` left there is kept when the image has a hash that tells if it was right; when it
+    was not, the image is fetched once more from its start. Raises CouldNotFetchImage (wrong hash or length;
+    the file is removed), GlanceConnectionFailed (the connection broke again and again without bringing
+    anything; the file stays for the next time), OSError (a full disk; the file is removed), and what
+    `source.read` raises.
     """
     part = _Part.open(source, target)
     try:
-        _fill(source, part, pause_seconds)
-        part.check()
+        _fill_and_check(source, part, pause_seconds)
     except errors.GlanceConnectionFailed:
         raise
     except BaseException:
@@ -87,6 +87,21 @@ def fetch(source: ImageSource, target: Path, *, pause_seconds: float = _PAUSE_SE
         raise
     finally:
         part.close()
+
+
+def _fill_and_check(source: ImageSource, part: _Part, pause_seconds: float) -> None:
+    taken_over = part.length
+    try:
+        _fill(source, part, pause_seconds)
+        part.check()
+    except errors.CouldNotFetchImage as error:
+        if not taken_over:
+            raise
+        # A host that crashed, or another agent, may have left anything there: the image need not be wrong.
+        LOG.warning("%s Its first %d bytes were left here; it is fetched again", error, taken_over)
+        part.clear()
+        _fill(source, part, pause_seconds)
+        part.check()
 
 
 def _fill(source: ImageSource, part: _Part, pause_seconds: float) -> None:
@@ -117,9 +132,12 @@ class _Part:
         self._source = source
         self._file = file
         self.length = 0
+        self._hash = self._new_hash()
+
+    def _new_hash(self) -> Any:
         # MD5 guards against broken transfers here, not against forgers: allowed under FIPS.
-        name = source.algorithm
-        self._hash = hashlib.new(name, usedforsecurity=name != "md5") if name else None
+        name = self._source.algorithm
+        return hashlib.new(name, usedforsecurity=name != "md5") if name else None
 
     @classmethod
     def open(cls, source: ImageSource, target: Path) -> _Part:
@@ -141,6 +159,13 @@ class _Part:
         while chunk := self._file.read(_CHUNK_BYTES):
             self._hash.update(chunk)
             self.length += len(chunk)
+
+    def clear(self) -> None:
+        """Begin again with nothing."""
+        self._file.seek(0)
+        offload(self._file.truncate, 0)
+        self.length = 0
+        self._hash = self._new_hash()
 
     def is_full(self) -> bool:
         return self._source.size_bytes is not None and self.length >= self._source.size_bytes

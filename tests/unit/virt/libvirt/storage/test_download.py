@@ -52,14 +52,23 @@ def test_what_cannot_be_verified_is_fetched_from_the_start(part):
     assert shop.reads == [0]
 
 
-def test_a_false_beginning_is_thrown_away(part):
+@pytest.mark.parametrize("left", [b"x" * 1000, b"x" * len(DATA)], ids=["a part", "as long as the image"])
+def test_a_false_beginning_costs_a_second_fetch_and_not_the_boot(left, part):
+    part.write_bytes(left)
+    shop = Shop(DATA)
+    fetch(shop.source(), part)
+    assert part.read_bytes() == DATA
+    assert shop.reads[-1] == 0
+    assert len(shop.reads) <= 2
+
+
+def test_a_wrong_image_behind_a_false_beginning_is_fetched_once_more_and_no_oftener(part):
     part.write_bytes(b"x" * 1000)
     shop = Shop(DATA)
     with pytest.raises(errors.CouldNotFetchImage, match="wrong sha512 hash"):
-        fetch(shop.source(), part)
+        fetch(shop.source(digest="0" * 128), part)
+    assert shop.reads == [1000, 0]
     assert not part.exists()
-    fetch(shop.source(), part)
-    assert part.read_bytes() == DATA
 
 
 def test_a_file_that_is_longer_than_the_image_is_thrown_away(part):
