@@ -31,6 +31,9 @@ LOCK_PREFIX: Final = "nova-"
 
 
 _NO_SPACE: Final = os.strerror(errno.ENOSPC)
+# What the image service answers to one tenant, it need not answer to the next one: a token has expired, an
+# image is not shared with everybody.
+_ONE_TENANTS: Final = (errors.ImageNotAuthorized, errors.ImageNotFound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,10 @@ class ImageCache:
         while True:
             try:
                 image = self._flights.do(
-                    name, lambda: self._have_image(source, name, largest_bytes), while_idle=while_idle
+                    name,
+                    lambda: self._have_image(source, name, largest_bytes),
+                    while_idle=while_idle,
+                    not_shared=_ONE_TENANTS,
                 )
                 break
             except _TooLarge as refused:
@@ -137,7 +143,7 @@ class ImageCache:
             size = base.stat().st_size
             return CachedImage(base, ImageInfo("raw", size, size, None, None, None, None))
 
-        return self._flights.do(f"{name} as a file", have).path
+        return self._flights.do(f"{name} as a file", have, not_shared=_ONE_TENANTS).path
 
     def made(self, name: str, make: Callable[[Path], None]) -> CachedImage:
         """A raw base file that this host makes itself (`swap_512`, `ephemeral_1_0706d66`), made if need be.

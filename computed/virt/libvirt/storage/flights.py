@@ -19,12 +19,18 @@ class SingleFlight(Generic[T]):
         self._flights: dict[str, Future[T]] = {}
 
     def do(
-        self, key: str, function: Callable[[], T], *, while_idle: Callable[[], Any] = nullcontext
+        self,
+        key: str,
+        function: Callable[[], T],
+        *,
+        while_idle: Callable[[], Any] = nullcontext,
+        not_shared: tuple[type[Exception], ...] = (),
     ) -> T:
         """The result of `function`, or of the one that somebody runs for `key` already; while that is waited
         for, the context manager `while_idle()` is entered.
 
-        Raises what that one raises. When its thread is killed, one of those who wait runs theirs.
+        Raises what that one raises. When its thread is killed, or it fails with one of `not_shared` (which
+        concern only whoever runs it), one of those who wait runs theirs.
         """
         while True:
             with self._guard:
@@ -36,7 +42,7 @@ class SingleFlight(Generic[T]):
                 error = flight.exception()
             if error is None:
                 return flight.result()
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, not_shared):
                 # Its traceback belongs to the thread that ran it.
                 raise error.with_traceback(None)
         return self._lead(key, mine, function)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -124,6 +125,47 @@ def test_twenty_boots_fetch_it_once(cache):
     assert len(made) == 20
     assert len({image.path for image in made}) == 1
     assert shop.reads == [0]
+
+
+@pytest.mark.parametrize("refusal", [errors.ImageNotAuthorized, errors.ImageNotFound])
+@pytest.mark.parametrize("method", ["image", "plain_file"])
+def test_an_expired_token_of_the_first_fails_only_the_first(method, refusal, cache):
+    shop, started, gate = Shop(RAW), threading.Event(), threading.Event()
+
+    def refused(offset):
+        started.set()
+        assert gate.wait(10)
+        raise refusal(image_id=IMAGE_ID)
+
+    waits = threading.Event()
+    flights = cache._flights
+    do = flights.do
+
+    def noted(*args, **more):
+        if started.is_set():
+            waits.set()
+        return do(*args, **more)
+
+    flights.do = noted
+    failed, made = [], []
+
+    def first():
+        try:
+            getattr(cache, method)(replace(shop.source(), read=refused))
+        except refusal as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=first)]
+    threads[0].start()
+    assert started.wait(10)
+    threads.append(threading.Thread(target=lambda: made.append(getattr(cache, method)(shop.source()))))
+    threads[1].start()
+    assert waits.wait(10)
+    time.sleep(0.05)
+    gate.set()
+    for thread in threads:
+        thread.join(30)
+    assert (len(failed), len(made), shop.reads) == (1, 1, [0])
 
 
 def test_a_broken_connection_costs_only_what_was_not_there(cache, paths):

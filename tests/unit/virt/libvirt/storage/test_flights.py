@@ -92,6 +92,32 @@ def test_somebody_else_takes_over_from_a_thread_that_is_killed():
     assert made == ["mine"]
 
 
+def test_an_error_of_one_only_is_not_everybodys():
+    flights, calls, gate = SingleFlight(), [], threading.Event()
+
+    def one(result):
+        return flights.do("key", slow(calls, gate, result), not_shared=(PermissionError,))
+
+    leader, refused = in_threads(1, lambda: one(PermissionError("expired")))
+    wait_until(lambda: calls)
+    idle = []
+
+    @contextmanager
+    def while_idle():
+        idle.append(1)
+        yield
+
+    def wait():
+        return flights.do("key", lambda: "made", while_idle=while_idle, not_shared=(PermissionError,))
+
+    waiting, results = in_threads(3, wait)
+    wait_until(lambda: len(idle) == 3)
+    gate.set()
+    join(leader + waiting)
+    assert isinstance(refused[0], PermissionError)
+    assert results == ["made"] * 3
+
+
 def test_a_plain_call_returns_and_raises():
     flights = SingleFlight()
     assert flights.do("key", lambda: 5) == 5
