@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import POWERED_OFF, PowerState, ShareStatus, TaskState
+from computed.states import EDGES, POWERED_OFF, PowerState, ShareStatus, TaskState, VmState
 from computed.steps import accelerators, shares, shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
-from computed.steps.records import advance, require, set_error
+from computed.steps.records import advance, require, set_error, unexpected_task
 from computed.steps.volume_refresh import refresh_if_possible
 
 if TYPE_CHECKING:
@@ -85,13 +85,16 @@ def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
 def stop(host: ComputeHost, context: Any, instance: Any, *, clean_shutdown: bool = True) -> None:
     """The whole of a stop: guest, record, notifications.
 
-    A cast that comes late must not stop a guest that has been started since.
+    A cast that comes late must not stop a guest that has been started since, nor call a server stopped that
+    is off for another reason by now: suspended, shelved, about to be deleted.
     """
     instance.load("system_metadata")
+    ordered_as = instance.vm_state
     is_off = power_state(host, instance) in POWERED_OFF
-    edge = "stop_when_off" if is_off else "stop"
-    if not is_off:
-        require(instance, (TaskState.POWERING_OFF,))
+    edge = EDGES["stop_when_off" if is_off else "stop"]
+    require(instance, edge.expected)
+    if instance.task_state is None and instance.vm_state not in (ordered_as, VmState.STOPPED):
+        raise unexpected_task(instance, (TaskState.POWERING_OFF,))
     with announced(host, context, instance, "power_off"):
         power_off(host, instance, clean_shutdown=clean_shutdown)
         advance(host, instance, edge, power_state=power_state(host, instance))

@@ -77,7 +77,7 @@ def save(
     host.tracker.observe(instance)
 
 
-def require(instance: Any, task_states: Sequence[TaskState], *, parts: Sequence[str] = ()) -> None:
+def require(instance: Any, task_states: Sequence[TaskState | None], *, parts: Sequence[str] = ()) -> None:
     """Bring `instance` up to its record, and see that one of these tasks is under way.
 
     For verbs whose first deed cannot be taken back and that save nothing before it. `parts` are fetched in
@@ -89,14 +89,18 @@ def require(instance: Any, task_states: Sequence[TaskState], *, parts: Sequence[
         instance.obj_fill(found, frozenset(found.fields))
     else:
         instance.refresh()
-    if instance.task_state in task_states:
-        return
+    if instance.task_state not in task_states:
+        raise unexpected_task(instance, task_states)
+
+
+def unexpected_task(instance: Any, task_states: Sequence[TaskState | None]) -> errors.NovaException:
+    """The error that says that `instance` should have had one of these tasks."""
     error: type[errors.NovaException] = errors.UnexpectedTaskStateError
     if instance.task_state == TaskState.DELETING:
         error = errors.UnexpectedDeletingTaskStateError
-    raise error(
+    return error(
         instance_uuid=instance.uuid,
-        expected={"task_state": [str(state) for state in task_states]},
+        expected={"task_state": [state and str(state) for state in task_states]},
         actual={"task_state": instance.task_state},
     )
 

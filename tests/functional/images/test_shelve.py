@@ -112,6 +112,17 @@ def test_a_server_that_is_still_here_is_unshelved_by_a_start(keeper: Owner) -> N
     assert marks(keeper, uuid) == set()
 
 
+def test_a_stop_that_comes_late_leaves_it_shelved(keeper: Owner) -> None:
+    uuid = keeper.server()
+    context = keeper.begin(uuid, "stop", task_state="powering-off")
+    late = keeper.cloud.instance(uuid)
+    keeper.cloud.set_fields(uuid, task_state=None)
+    keeper.shelve(uuid)
+    keeper.cast("stop_instance", context, instance=late, clean_shutdown=True)
+    assert keeper.states(uuid) == ("shelved", None)
+    assert marks(keeper, uuid) == MARKS
+
+
 def test_a_stopped_server_is_shelved_too(owner: Owner) -> None:
     uuid = owner.server()
     owner.cloud.verb(uuid, "stop")

@@ -161,6 +161,40 @@ def test_a_start_that_comes_late_starts_no_guest(bench, server, method, task, ar
     assert bench.events(server.uuid)[-1] == ("compute_start_instance", "Error")
 
 
+@pytest.mark.parametrize(
+    ("method", "task", "vm_state"),
+    [
+        ("suspend_instance", "suspending", "suspended"),
+        ("soft_delete_instance", "soft-deleting", "soft-delete"),
+    ],
+)
+def test_a_stop_that_comes_late_leaves_what_is_off_for_another_reason(bench, server, method, task, vm_state):
+    late = bench.set_task(server.uuid, "powering-off")
+    stop(bench, server)
+    bench.verb("start_instance", server.uuid, "powering-on")
+    bench.verb(method, server.uuid, task)
+    was = guest(bench, server)
+    bench.begin_action(server.uuid, "stop")
+    bench.notices.told.clear()
+    bench.cast("stop_instance", instance=late, clean_shutdown=True)
+    bench.settle()
+    assert bench.states(server.uuid) == (vm_state, None)
+    assert guest(bench, server) == was
+    assert bench.events(server.uuid)[-1] == ("compute_stop_instance", "Error")
+    assert [row[1] for row in bench.notices.told] == ["exception stop_instance"]
+
+
+def test_a_stop_whose_task_somebody_has_ended_records_that_the_guest_is_off(bench, server):
+    sent = bench.set_task(server.uuid, "powering-off")
+    bench.driver.power_off(server)
+    bench.set_task(server.uuid, None)
+    bench.begin_action(server.uuid, "stop")
+    bench.cast("stop_instance", instance=sent, clean_shutdown=True)
+    bench.settle()
+    assert bench.states(server.uuid) == ("stopped", None)
+    assert bench.events(server.uuid)[-1] == ("compute_stop_instance", "Success")
+
+
 def test_stopping_a_server_of_another_host_changes_nothing(bench, server):
     instance = bench.set_task(server.uuid, "powering-off", host="elsewhere")
     bench.cast("stop_instance", instance=instance, clean_shutdown=True)
