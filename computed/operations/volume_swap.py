@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ def swap_volume(
     """Copy the old volume to the new one and go on with that; ordered by a user, or by a migration in the
     volume service, which then keeps the old id for the new volume.
 
-    On failure the old volume is in use as before and the new one is given back.
+    On failure the old volume is in use as before and the new one is given back. An order that comes twice
+    changes nothing.
     """
     Swap(host, context.elevated(), instance, (old_volume_id, new_volume_id), new_attachment_id).run()
 
@@ -56,14 +58,18 @@ class Swap:
         self.old_id, self.new_id = volume_ids
         self.attachment_id = new_attachment_id
         self.is_migration = False
+        self.mappings: Sequence[Any] | None = None
+        """The instance's; None while they are not known."""
 
     def run(self) -> None:
-        """Swap; on failure put everything back."""
+        """Swap; on failure put everything back. What the guest has already is not swapped again."""
+        unread = self._read()
+        if any(self.attachment_id and bdm.attachment_id == self.attachment_id for bdm in self.mappings or ()):
+            LOG.info("Instance %s has volume %s already", self.instance.uuid, self.new_id)
+            return
         self._announce("start")
         try:
-            bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(
-                self.context, self.old_id, self.instance.uuid
-            )
+            bdm = self._mapping_of_old(unread)
             old = self.host.volumes.get(self.context, self.old_id)
             self.is_migration = old.migration_status == "migrating"
             new = self.host.volumes.get(self.context, self.new_id)
@@ -74,6 +80,26 @@ class Swap:
             raise
         self._settle(bdm, info, new.size_gib if new.size_gib > old.size_gib else None)
         self._announce("end")
+
+    def _read(self) -> Exception | None:
+        """Learn what the instance has; what kept us from it, if anything did."""
+        try:
+            self.mappings = insistently(
+                f"Block devices of instance {self.instance.uuid}",
+                lambda: objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, self.instance.uuid),
+                stopping=self.host.stopping,
+            )
+        except Exception as error:
+            return error
+        return None
+
+    def _mapping_of_old(self, unread: Exception | None) -> Any:
+        if unread is not None:
+            raise unread
+        found = next((bdm for bdm in self.mappings or () if bdm.volume_id == self.old_id), None)
+        if found is None:
+            raise errors.VolumeBDMNotFound(volume_id=self.old_id)
+        return found
 
     def _swap(self, bdm: Any, old: Volume, new: Volume) -> dict[str, Any]:
         """Connect the new volume and have the guest changed over to it; its connection info."""
@@ -105,7 +131,16 @@ class Swap:
         """The old volume is in use again, the new one free; the service hears that its migration failed."""
         service, attachment_id = self.host.volumes, self.attachment_id
         self._try("stays detaching", lambda: service.roll_detaching(self.context, self.old_id))
-        if attachment_id is not None:
+        if self.mappings is None:
+            # An order that comes twice may find the guest on it: to give it up would be to free what is used.
+            LOG.error(
+                "Volume %s stays reserved for instance %s, whose block devices could not be read: delete its "
+                "attachment %s if the instance does not have it",
+                self.new_id,
+                self.instance.uuid,
+                attachment_id,
+            )
+        elif attachment_id is not None:
             self._try("is not given up for", lambda: service.attachment_delete(self.context, attachment_id))
         if self.is_migration:
             self._try("is taken to be still migrating to", lambda: self._complete(error=True))

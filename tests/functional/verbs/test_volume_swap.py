@@ -68,6 +68,33 @@ def test_a_migration_in_the_volume_service_keeps_the_id(bench, server):
     is_given_back(bench, server, swap.old)
 
 
+def unreadable_mappings(asked, watch):
+    if asked.startswith("BlockDeviceMapping") and ".get_by" in asked:
+        raise RuntimeError("the store is away")
+
+
+@pytest.mark.parametrize("migration", [False, True])
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_swap_that_is_ordered_twice_leaves_the_guest_its_volume(bench, server, migration, is_readable):
+    swap = Swap(bench, server, migration=migration)
+    assert swap.send() == ("compute_swap_volume", "Success")
+    bench.notices.told.clear()
+    if not is_readable:
+        bench.watch.rules.append(unreadable_mappings)
+    bench.begin_action(server.uuid, "swap_volume")
+    assert swap.send() == ("compute_swap_volume", "Success" if is_readable else "Error")
+    kept = swap.old if migration else swap.new
+    (attachment,) = bench.volumes.attachments_of(instance_uuid=server.uuid)
+    assert (attachment["uuid"], attachment["status"]) == (swap.attachment, "attached")
+    assert bench.volumes.row(kept)["status"] == "in-use"
+    assert mapping(bench, server, kept).attachment_id == swap.attachment
+    assert list(bench.driver.volumes_of(server.uuid)) == [swap.new]
+    assert bench.states(server.uuid) == ("active", None)
+    if is_readable:
+        assert bench.notices.names(server.uuid) == []
+        assert bench.fault(server.uuid) is None
+
+
 @pytest.mark.parametrize("trouble", ["driver", "get", "attachment_update"])
 @pytest.mark.parametrize("migration", [False, True])
 def test_a_failed_swap_leaves_the_old_volume(bench, server, trouble, migration):
