@@ -42,6 +42,12 @@ _QCOW2_CORRUPT: Final = 1 << 1
 _QCOW2_DATA_FILE: Final = 1 << 2
 _QCOW2_DATA_FILE_NAME: Final = 0x44415441
 _SECTOR: Final = 512
+# Where QEMU looks for the parent of a VMDK, whatever its header says (vmdk_parent_open).
+_VMDK_TEXT_AT: Final = _SECTOR
+_VMDK_TEXT_BYTES: Final = 20 * _SECTOR
+_VMDK_DIRECTORY_AT_END: Final = 0xFFFFFFFFFFFFFFFF
+VMDK_TAIL_BYTES: Final = 2 * _SECTOR
+"""How much of the end of a VMDK `check_vmdk` wants to see, its last sector filled up."""
 
 
 def hidden_format(head: bytes) -> str | None:
@@ -163,18 +169,33 @@ def _extensions(head: bytes, header: _Qcow2) -> set[int]:
     raise Trap("the extensions of its header have no end")
 
 
-def check_vmdk(head: bytes, allowed_types: tuple[str, ...]) -> None:
+def check_vmdk(head: bytes, tail: bytes, allowed_types: tuple[str, ...]) -> None:
     """Raise Trap for a VMDK whose data are elsewhere: a subformat that is not allowed (names as in its
-    `createType`), extents that are other files, a parent."""
+    `createType`), extents that are other files, a parent; and for one with two headers that differ."""
     text = _vmdk_descriptor(head)
     types = re.findall(r'^\s*createtype\s*=\s*"([^"\n]*)"', text, re.MULTILINE)
     if len(types) != 1 or types[0] not in {name.lower() for name in allowed_types}:
         raise Trap(f"VMDK subformat {', '.join(types)[:64] or 'unknown'} is not allowed")
-    if "parentfilenamehint" in text:
+    read_by_qemu = head[_VMDK_TEXT_AT : _VMDK_TEXT_AT + _VMDK_TEXT_BYTES].partition(b"\0")[0]
+    if "parentfilenamehint" in text or b"parentfilenamehint" in read_by_qemu.lower():
         raise Trap("it has a backing file")
     extents = re.findall(r'^\s*(?:rw|rdonly|noaccess)\s+\d+\s+(\S+)[^"\n]*"([^"\n]*)"', text, re.MULTILINE)
     if len(extents) != 1 or extents[0][0] != "sparse" or not _is_plain_name(extents[0][1]):
         raise Trap("its data are in other files")
+    _check_vmdk_footer(head, tail)
+
+
+def _check_vmdk_footer(head: bytes, tail: bytes) -> None:
+    """A VMDK that was written as a stream has a second header at its end, which goes before the first: it
+    may differ only in where the tables are."""
+    layout = struct.Struct("<4sIIQQQQIQQ")
+    if len(head) < layout.size:
+        raise Trap("it is cut off within its header")
+    *first, _, directory = layout.unpack_from(head)
+    if directory != _VMDK_DIRECTORY_AT_END:
+        return
+    if len(tail) < layout.size or list(layout.unpack_from(tail)[:-2]) != first:
+        raise Trap("the header at its end contradicts the first one")
 
 
 def _is_plain_name(name: str) -> bool:

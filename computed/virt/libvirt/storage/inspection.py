@@ -104,15 +104,14 @@ def _check_safety(inspector: Any) -> None:
 
 
 def _check_more(path: Path, found: str, vmdk_types: tuple[str, ...]) -> None:
-    with path.open("rb") as file:
-        head = file.read(headers.HEAD_BYTES)
+    head, tail = _ends(path)
     if found in _PLAIN:
         hidden = headers.hidden_format(head)
         if hidden:
             raise Trap(f"it is {found} and carries the header of a {hidden} image")
     checks: dict[str, Callable[[], None]] = {
         "qcow2": lambda: headers.check_qcow2(head, path.stat().st_size),
-        "vmdk": lambda: headers.check_vmdk(head, vmdk_types),
+        "vmdk": lambda: headers.check_vmdk(head, tail, vmdk_types),
         "vhd": lambda: headers.check_vhd(head),
         "vdi": lambda: headers.check_vdi(head),
     }
@@ -120,6 +119,15 @@ def _check_more(path: Path, found: str, vmdk_types: tuple[str, ...]) -> None:
         checks[found]()
     elif found not in _PLAIN and found != "vhdx":
         raise Trap(f"format {found} is not supported")
+
+
+def _ends(path: Path) -> tuple[bytes, bytes]:
+    """The first bytes of a file, and those of its last two sectors; QEMU counts a begun sector as one."""
+    with path.open("rb") as file:
+        head = file.read(headers.HEAD_BYTES)
+        sectors = -(-path.stat().st_size // 512)
+        file.seek(max(sectors * 512 - headers.VMDK_TAIL_BYTES, 0))
+        return head, file.read(headers.VMDK_TAIL_BYTES)
 
 
 def _finding(path: Path, inspector: Any) -> Finding:

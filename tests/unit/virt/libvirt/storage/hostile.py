@@ -70,10 +70,27 @@ def vmdk_descriptor(create_type: str, extents: str, more: str = "") -> bytes:
     ).encode()
 
 
-def sparse_vmdk(descriptor: bytes, sectors: int = 2048) -> bytes:
-    """A sparse VMDK with this descriptor inside."""
-    header = b"KDMV" + struct.pack("<IIQQQQIQQQ", 1, 3, sectors, 128, 1, 20, 512, 21, 26, 128)
-    return (header.ljust(512, b"\0") + descriptor.ljust(20 * 512, b"\0")).ljust(MIB, b"\0")
+_AT_END = 0xFFFFFFFFFFFFFFFF
+
+
+def _vmdk_header(sectors: int, descriptor_sectors: int, directory: int) -> bytes:
+    numbers = (3, 3, sectors, 128, 1, descriptor_sectors, 512, 21, directory, 128)
+    return (b"KDMV" + struct.pack("<IIQQQQIQQQ", *numbers)).ljust(512, b"\0")
+
+
+def sparse_vmdk(descriptor: bytes, sectors: int = 2048, *, descriptor_sectors: int = 20) -> bytes:
+    """A sparse VMDK with this descriptor inside, which the header says is so long."""
+    header = _vmdk_header(sectors, descriptor_sectors, 26)
+    return (header + descriptor.ljust(20 * 512, b"\0")).ljust(MIB, b"\0")
+
+
+def streamed_vmdk(descriptor: bytes, *, at_end: int = 2048, descriptor_sectors_at_end: int = 20) -> bytes:
+    """A VMDK whose second header is at its end and goes before the first one; `at_end` is the size that
+    it gives the disk, in sectors."""
+    start = _vmdk_header(2048, 20, _AT_END) + descriptor.ljust(20 * 512, b"\0")
+    marker = struct.pack("<QII", 1, 0, 3).ljust(512, b"\0")
+    footer = marker + _vmdk_header(at_end, descriptor_sectors_at_end, 26) + bytes(512)
+    return start.ljust(MIB - len(footer), b"\0") + footer
 
 
 def partition_table(*entries: tuple[int, bytes, int, int, int]) -> bytes:
@@ -251,6 +268,34 @@ ATTACKS = (
         "vmdk",
         "backing file",
         sparse_vmdk(vmdk_descriptor("monolithicSparse", _SPARSE, f'parentFileNameHint="{SECRET}"')),
+    ),
+    attack(
+        "VMDK with a parent behind the descriptor that its header tells of",
+        "vmdk",
+        "backing file",
+        sparse_vmdk(
+            vmdk_descriptor("monolithicSparse", _SPARSE).ljust(512, b"\n")
+            + f'parentFileNameHint="{SECRET}"'.encode(),
+            descriptor_sectors=1,
+        ),
+    ),
+    attack(
+        "VMDK that is larger by its second header",
+        "vmdk",
+        "contradicts",
+        streamed_vmdk(vmdk_descriptor("streamOptimized", _SPARSE), at_end=1 << 31),
+    ),
+    attack(
+        "VMDK with another descriptor by its second header",
+        "vmdk",
+        "contradicts",
+        streamed_vmdk(vmdk_descriptor("streamOptimized", _SPARSE), descriptor_sectors_at_end=21),
+    ),
+    attack(
+        "VMDK whose second header is missing",
+        "vmdk",
+        "contradicts",
+        streamed_vmdk(vmdk_descriptor("streamOptimized", _SPARSE)) + bytes(512),
     ),
     attack(
         "VMDK with two subformats",

@@ -19,6 +19,7 @@ from tests.unit.virt.libvirt.storage.hostile import (
     qcow2_bytes,
     qemu_image,
     sparse_vmdk,
+    streamed_vmdk,
     vdi_bytes,
     vhd_bytes,
     vmdk_descriptor,
@@ -80,6 +81,7 @@ HONEST = (
     ("qcow2", qcow2_bytes(version=2), "qcow2", MIB),
     ("qcow2", qcow2_bytes(size=0, l1_entries=0), "qcow2", 0),
     ("vmdk", sparse_vmdk(vmdk_descriptor("monolithicSparse", 'RW 2048 SPARSE "a b.vmdk"')), "vmdk", MIB),
+    ("vmdk", streamed_vmdk(vmdk_descriptor("streamOptimized", 'RW 2048 SPARSE "a.vmdk"')), "vmdk", MIB),
     ("vhd", vhd_bytes(3), "vpc", MIB),
     ("vdi", vdi_bytes(1), "vdi", MIB),
 )
