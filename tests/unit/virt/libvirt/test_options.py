@@ -47,3 +47,11 @@ def test_where_libvirt_is_and_how_disks_are_written(said: dict[str, Any], uri: s
 def test_what_cannot_be_done_is_refused_by_its_name(said: dict[str, Any], option: str) -> None:
     with pytest.raises(errors.ConfigError, match=option):
         options.read(conf_of(**said), cache_mode="none")
+
+
+@pytest.mark.parametrize(("group", "name"), [("glance", "verify_glance_signatures")])
+def test_what_somebody_relies_on_and_is_not_built_is_refused_by_its_name(group: str, name: str) -> None:
+    conf = conf_of()
+    conf.set_override(name, True, group=group)
+    with pytest.raises(errors.ConfigError, match=rf"\[{group}\]{name} = True"):
+        options.read(conf, cache_mode="none")
