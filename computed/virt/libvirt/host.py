@@ -189,9 +189,7 @@ class Host:
         sets = CpuSets.from_conf(self._conf)
         count, is_online, _online = self._connection.call("getCPUMap")
         online = frozenset(cpu for cpu in range(count) if is_online[cpu])
-        # CPUs that are put to sleep while nobody uses them are offered all the same.
-        available = frozenset(range(count)) if self._conf.libvirt.cpu_power_management else online
-        return sets.for_vcpus(online), sets.for_pcpus(available), sets.for_pinning(available, online)
+        return sets.for_vcpus(online), sets.for_pcpus(online), sets.for_pinning(online)
 
     def _memory_mib(self) -> int:
         file_backed: int = self._conf.libvirt.file_backed_memory

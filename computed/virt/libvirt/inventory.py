@@ -70,14 +70,14 @@ class CpuSets:
             return _within(self.shared, online, "[compute]cpu_shared_set", "online")
         return frozenset() if self.dedicated else online
 
-    def for_pcpus(self, available: frozenset[int]) -> frozenset[int]:
-        """CPUs that a guest may have for itself. Raises Invalid when one of them does not exist here."""
-        return _within(self.dedicated or frozenset(), available, "[compute]cpu_dedicated_set", "available")
+    def for_pcpus(self, online: frozenset[int]) -> frozenset[int]:
+        """CPUs that a guest may have for itself. Raises Invalid when one of them is not online."""
+        return _within(self.dedicated or frozenset(), online, "[compute]cpu_dedicated_set", "available")
 
-    def for_pinning(self, available: frozenset[int], online: frozenset[int]) -> frozenset[int]:
+    def for_pinning(self, online: frozenset[int]) -> frozenset[int]:
         """The same for the NUMA topology: without a dedicated set, guests are pinned to the shared CPUs,
         unless these are called so explicitly."""
-        dedicated = self.for_pcpus(available)
+        dedicated = self.for_pcpus(online)
         if dedicated or (self.shared and not self.pinned):
             return dedicated
         return self.for_vcpus(online)

@@ -100,6 +100,11 @@ def _refuse_the_unbuilt(conf: cfg.ConfigOpts) -> None:
             "[glance]verify_glance_signatures = True: this driver checks no signatures of images yet; set it "
             "to False, or leave images that must be verified to other hosts"
         )
+    if conf.libvirt.cpu_power_management:
+        raise errors.ConfigError(
+            "[libvirt]cpu_power_management = True: this driver does not power CPUs up and down yet; set it "
+            "to False, and have the CPUs of [compute]cpu_dedicated_set online"
+        )
 
 
 def _local_format(conf: cfg.ConfigOpts) -> str:

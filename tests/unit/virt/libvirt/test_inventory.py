@@ -39,7 +39,7 @@ def test_which_cpus_are_for_whom(
 ) -> None:
     assert sets.for_vcpus(FOUR) == vcpus
     assert sets.for_pcpus(FOUR) == pcpus
-    assert sets.for_pinning(FOUR, FOUR) == pinning
+    assert sets.for_pinning(FOUR) == pinning
 
 
 @pytest.mark.parametrize(

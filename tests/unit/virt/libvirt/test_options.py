@@ -49,7 +49,9 @@ def test_what_cannot_be_done_is_refused_by_its_name(said: dict[str, Any], option
         options.read(conf_of(**said), cache_mode="none")
 
 
-@pytest.mark.parametrize(("group", "name"), [("glance", "verify_glance_signatures")])
+@pytest.mark.parametrize(
+    ("group", "name"), [("glance", "verify_glance_signatures"), ("libvirt", "cpu_power_management")]
+)
 def test_what_somebody_relies_on_and_is_not_built_is_refused_by_its_name(group: str, name: str) -> None:
     conf = conf_of()
     conf.set_override(name, True, group=group)
