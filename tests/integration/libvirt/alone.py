@@ -28,7 +28,7 @@ class AloneCloud:
     ) -> None:
         self.directory = directory
         self.libvirtd = libvirtd
-        self.kind = "lxc" if virt_type == "lxc" else "qemu"
+        self.driver = "lxc:///system" if virt_type == "lxc" else "qemu:///system"
         self.log = directory / "agent.log"
         self.config = directory / "computed.conf"
         self.images = directory / "cloud" / "images"
@@ -38,7 +38,7 @@ class AloneCloud:
         self.config.write_text(
             f"[DEFAULT]\ncompute_driver = libvirt.LibvirtDriver\nhost = alone\n{settings}\n"
             f"[alone]\nenabled = true\nstate_dir = {directory}/cloud\n"
-            f"[libvirt]\nvirt_type = {virt_type}\nconnection_uri = {libvirtd.uri(self.kind)}\n"
+            f"[libvirt]\nvirt_type = {virt_type}\nconnection_uri = {libvirtd.uri(self.driver)}\n"
         )
 
     def start(self, *, wait: bool = True) -> None:
@@ -132,7 +132,7 @@ class AloneCloud:
         base = self.instances / "_base"
         parts = [path.name for path in base.glob("*")] if base.exists() else []
         found = {
-            "domains": self.libvirtd.domains(self.kind),
+            "domains": self.libvirtd.domains(self.driver),
             "directories": directories,
             "parts": [name for name in parts if not name.isalnum()],
             "nvram": [path.name for path in self.libvirtd.directory.glob("lib/qemu/nvram/*")],
@@ -143,10 +143,10 @@ class AloneCloud:
 
     def sweep(self) -> None:
         """End what guests of this cloud are left, when a test has failed."""
-        for name in self.libvirtd.domains(self.kind):
-            self.libvirtd.virsh("destroy", name, kind=self.kind)
-            self.libvirtd.virsh("undefine", name, "--nvram", "--managed-save", kind=self.kind)
-            self.libvirtd.virsh("undefine", name, kind=self.kind)
+        for name in self.libvirtd.domains(self.driver):
+            self.libvirtd.virsh("destroy", name, driver=self.driver)
+            self.libvirtd.virsh("undefine", name, "--nvram", "--managed-save", driver=self.driver)
+            self.libvirtd.virsh("undefine", name, driver=self.driver)
 
     def used(self) -> dict[str, int]:
         """What placement says is used of the host."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +20,8 @@ from tests.integration.plane import install, waiting
 from tests.integration.plane.hypervisor import Hypervisor, guests
 from tests.integration.plane.plane import Plane
 from tests.integration.plane.processes import DaemonDied
+
+_SMALL_MIB = 8
 
 
 @pytest.fixture(scope="package")
@@ -79,11 +79,9 @@ def _nobody_is_there() -> None:
 
 @pytest.fixture(scope="module")
 def open_directory() -> Iterator[Path]:
-    """A directory with a short name that the user whom QEMU runs as may pass through; gone afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="computed-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    """A directory that QEMU may pass through, and that libvirtd sees with all that is mounted there."""
+    with own_libvirtd_module.open_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="module")
@@ -91,22 +89,30 @@ def own_libvirtd(open_directory: Path) -> Iterator[OwnLibvirtd]:
     """A libvirtd that nobody else uses."""
     if os.geteuid():
         pytest.skip("a libvirtd of our own needs root")
-    own_libvirtd_module.ensure_programs(open_directory)
-    made = OwnLibvirtd(open_directory / "libvirt")
-    made.directory.mkdir()
-    # What a test mounts in it later libvirtd is to see, too.
-    _mount("--bind", open_directory, open_directory)
-    _mount("--make-shared", open_directory)
-    try:
-        made.start()
+    with own_libvirtd_module.running(open_directory) as made:
         yield made
-    finally:
-        made.end()
-        subprocess.run(["umount", "--lazy", open_directory], check=True, timeout=20)
 
 
-def _mount(*words: str | Path) -> None:
-    subprocess.run(["mount", *words], check=True, timeout=20)
+@pytest.fixture(scope="module")
+def root_libvirtd() -> Iterator[OwnLibvirtd]:
+    """One that runs QEMU as root: disks may lie anywhere."""
+    if os.geteuid():
+        pytest.skip("a libvirtd of our own needs root")
+    with (
+        own_libvirtd_module.open_directory() as directory,
+        own_libvirtd_module.running(directory, is_root=True) as made,
+    ):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def small(open_directory: Path, own_libvirtd: OwnLibvirtd) -> Iterator[Path]:
+    """A directory that is soon full, where libvirtd sees it."""
+    directory = open_directory / "small"
+    directory.mkdir()
+    own_libvirtd_module.mount("-t", "tmpfs", "-o", f"size={_SMALL_MIB}m,mode=0711", "none", directory)
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True, timeout=20)
 
 
 @pytest.fixture

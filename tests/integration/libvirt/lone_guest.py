@@ -1,4 +1,4 @@
-"""One guest of a private libvirtd, defined by hand, with the engine that the parts of the driver share."""
+"""One guest of a test's own libvirtd, defined by hand, with the engine that parts of the driver share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from computed.virt.libvirt.storage.disks import Disks
 from computed.virt.libvirt.storage.paths import CachePaths
 from computed.virt.libvirt.storage.qemu_img import QemuImg
 from tests.integration.libvirt.boot_sector import boot_sector
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
 IMAGE_ID = "00000031-0000-4000-8000-000000000031"
 MIB = 1 << 20
@@ -61,7 +61,7 @@ def until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any
         time.sleep(0.2)
 
 
-def make_engine(libvirtd: PrivateLibvirtd, directory: Path, **overrides: Any) -> Engine:
+def make_engine(libvirtd: OwnLibvirtd, directory: Path, **overrides: Any) -> Engine:
     """An engine without the host's facts and without switches; `overrides` are options of [libvirt]."""
     conf = cfg.ConfigOpts()
     register_all(conf)
@@ -79,7 +79,7 @@ def make_engine(libvirtd: PrivateLibvirtd, directory: Path, **overrides: Any) ->
         collaborators=NOBODY,
         options=read,
         design_options=DesignOptions.from_conf(conf),
-        connection=Connection(libvirtd.uri, patience=Patience(retry_seconds=0.5)),
+        connection=Connection(libvirtd.uri(), patience=Patience(retry_seconds=0.5)),
         host=cast(Any, None),
         events=cast(Any, None),
         tool=tool,

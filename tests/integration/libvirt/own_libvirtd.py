@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,16 +39,20 @@ _UNSHARE = ["unshare", "--mount", "--propagation", "slave", "sh", "-c"]
 
 
 class OwnLibvirtd:
-    """`directory` is short, for sockets lie in it, and open to those whom QEMU runs as."""
+    """`directory` is short, for sockets lie in it, and open to those whom QEMU runs as.
 
-    def __init__(self, directory: Path) -> None:
+    With `is_root` QEMU runs as root, so that disks may lie where only root gets."""
+
+    def __init__(self, directory: Path, *, is_root: bool = False) -> None:
         self.directory = directory
         self.socket = directory / "sock" / "libvirt-sock"
+        self._is_root = is_root
         self._process: subprocess.Popen[bytes] | None = None
 
-    def uri(self, kind: str = "qemu") -> str:
-        """Where the agent finds it; `kind` is qemu or lxc."""
-        return f"{kind}+unix:///system?socket={self.socket}"
+    def uri(self, driver: str = "qemu:///system") -> str:
+        """Where `driver` ("lxc:///system", "test:///default") of this daemon is found."""
+        scheme, rest = driver.split(":", 1)
+        return f"{scheme}+unix:{rest}?socket={self.socket}"
 
     @property
     def pid(self) -> int:
@@ -79,6 +84,7 @@ class OwnLibvirtd:
         (self.directory / "etc" / "qemu.conf").write_text(
             "cgroup_controllers = []\nsecurity_driver = []\nnamespaces = []\n"
             f"remote_display_port_min = {port}\nremote_display_port_max = {port + 99}\n"
+            + ('user = "root"\ngroup = "root"\nremember_owner = 0\n' if self._is_root else "")
         )
         (self.directory / "libvirtd.conf").write_text(
             f'unix_sock_dir = "{self.directory}/sock"\nauth_unix_rw = "none"\n'
@@ -111,15 +117,15 @@ class OwnLibvirtd:
         raise waiting.NotYet("no answer")
 
     def virsh(
-        self, *words: str, kind: str = "qemu", timeout: float = 20
+        self, *words: str, driver: str = "qemu:///system", timeout: float = 20
     ) -> subprocess.CompletedProcess[str]:
         """Ask it something, beside the agent."""
-        command = ["virsh", "-q", "-c", self.uri(kind), *words]
+        command = ["virsh", "-q", "-c", self.uri(driver), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
-    def domains(self, kind: str = "qemu") -> list[str]:
+    def domains(self, driver: str = "qemu:///system") -> list[str]:
         """Names of all of them, running or not."""
-        return self.virsh("list", "--all", "--name", kind=kind).stdout.split()
+        return self.virsh("list", "--all", "--name", driver=driver).stdout.split()
 
     def kill(self) -> None:
         """End it with no time for goodbyes; guests run on."""
@@ -127,14 +133,21 @@ class OwnLibvirtd:
         self._process.kill()
         self._process.wait(10)
 
-    @contextlib.contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """It neither answers nor hangs up."""
+    def freeze(self) -> None:
+        """From now on it neither answers nor hangs up; its socket takes connections all the same."""
         os.kill(self.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
+
+    def thaw(self) -> None:
+        """After `freeze`."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def recover(self) -> None:
+        """It is to serve again, whatever a test has done to it."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self.thaw()
+        else:
+            self.start()
 
     def end(self) -> None:
         """End it, its guests and its directories."""
@@ -161,6 +174,33 @@ class OwnLibvirtd:
             return 0
 
 
-def ensure_programs(directory: Path) -> None:
-    """Install what is missing of libvirt (with apt; root)."""
+@contextlib.contextmanager
+def running(directory: Path, *, is_root: bool = False) -> Iterator[OwnLibvirtd]:
+    """One in `directory`/libvirt, started; what is mounted under `directory` later it sees, too.
+
+    Installs what is missing of libvirt (with apt)."""
     install.ensure_programs(directory / "apt.log", PROGRAMS)
+    made = OwnLibvirtd(directory / "libvirt", is_root=is_root)
+    made.directory.mkdir()
+    mount("--bind", directory, directory)
+    mount("--make-shared", directory)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+        subprocess.run(["umount", "--lazy", directory], check=True, timeout=20)
+
+
+@contextlib.contextmanager
+def open_directory() -> Iterator[Path]:
+    """A directory with a short name that the user whom QEMU runs as may pass through; gone afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="computed-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def mount(*words: str | Path) -> None:
+    """Call mount(8)."""
+    subprocess.run(["mount", *words], check=True, timeout=20)

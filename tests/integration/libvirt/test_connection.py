@@ -17,8 +17,7 @@ from computed import errors
 from computed.states import PowerState
 from computed.virt.libvirt.codes import Failure, Stats
 from computed.virt.libvirt.connection import Connection
-from tests.integration.libvirt import daemon
-from tests.integration.libvirt.daemon import Libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.spectator import LEAST_DOMAIN, QUICK, SILENCE_SECONDS, Spectator, Ticker, until
 
 DEFAULT = "test:///default"
@@ -33,12 +32,9 @@ def connection() -> Iterator[Connection]:
 
 
 @pytest.fixture
-def libvirtd(tmp_path: Path) -> Iterator[Libvirtd]:
-    if not daemon.is_possible():
-        pytest.skip("needs root and libvirtd")
-    own = Libvirtd(tmp_path)
-    yield own
-    own.close()
+def libvirtd(own_libvirtd: OwnLibvirtd) -> Iterator[OwnLibvirtd]:
+    yield own_libvirtd
+    own_libvirtd.recover()
 
 
 def test_a_domain_lives_and_ends(connection: Connection) -> None:
@@ -106,7 +102,7 @@ def test_no_libvirt_is_not_no_guests(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_silent_libvirt_is_given_up_and_found_again(libvirtd: Libvirtd) -> None:
+def test_a_silent_libvirt_is_given_up_and_found_again(libvirtd: OwnLibvirtd) -> None:
     seen = Spectator()
     connection = seen.connect(libvirtd.uri(DEFAULT))
     guest = connection.guests()[0]
@@ -126,7 +122,7 @@ def test_a_silent_libvirt_is_given_up_and_found_again(libvirtd: Libvirtd) -> Non
     connection.close()
 
 
-def test_a_killed_libvirt_is_found_again_and_guests_stay_usable(libvirtd: Libvirtd) -> None:
+def test_a_killed_libvirt_is_found_again_and_guests_stay_usable(libvirtd: OwnLibvirtd) -> None:
     seen = Spectator()
     connection = seen.connect(libvirtd.uri(DEFAULT))
     guest = connection.guests()[0]
@@ -134,14 +130,14 @@ def test_a_killed_libvirt_is_found_again_and_guests_stay_usable(libvirtd: Libvir
     until(lambda: seen.states == [True, False], "the bad news")
     with pytest.raises(errors.HypervisorUnavailable):
         guest.state()
-    libvirtd.start_again()
+    libvirtd.start()
     until(lambda: seen.states == [True, False, True], "the good news")
     assert guest.state().power_state == PowerState.RUNNING
     assert connection.generation == 2
     connection.close()
 
 
-def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: Libvirtd) -> None:
+def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: OwnLibvirtd) -> None:
     connection = Spectator().connect(libvirtd.uri(DEFAULT))
     libvirtd.freeze()
     outcomes: list[BaseException | None] = []
@@ -165,7 +161,9 @@ def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: Libvirtd) -
     connection.close()
 
 
-def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent_again_and_again(libvirtd: Libvirtd) -> None:
+def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent(
+    libvirtd: OwnLibvirtd,
+) -> None:
     """libvirt before 10.4 crashes its client then, if two calls share a connection (CVE-2024-4418)."""
     words = [sys.executable, "-m", "tests.integration.libvirt.busy_client", libvirtd.uri(DEFAULT)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
@@ -181,7 +179,7 @@ def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent_again_and_again(
     assert said.split() == ["True", "True", "False"]
 
 
-def test_opening_is_bounded_and_one_try_waits_however_many_ask(libvirtd: Libvirtd) -> None:
+def test_opening_is_bounded_and_one_try_waits_however_many_ask(libvirtd: OwnLibvirtd) -> None:
     libvirtd.freeze()
     seen = Spectator()
     connection = Connection(libvirtd.uri(DEFAULT), on_reachable=seen.note, patience=QUICK)
@@ -202,7 +200,7 @@ def test_opening_is_bounded_and_one_try_waits_however_many_ask(libvirtd: Libvirt
     connection.close()
 
 
-def test_closing_does_not_wait_for_a_silent_libvirt(libvirtd: Libvirtd) -> None:
+def test_closing_does_not_wait_for_a_silent_libvirt(libvirtd: OwnLibvirtd) -> None:
     seen = Spectator()
     patience = QUICK.__class__(keepalive_seconds=30, keepalive_count=5)
     connection = seen.connect(libvirtd.uri(DEFAULT), patience)

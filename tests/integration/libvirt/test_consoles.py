@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,28 +16,19 @@ from computed.virt.specs import ConsoleAddress
 from tests.integration import guest_image
 from tests.integration.guest_image import marks
 from tests.integration.libvirt.bench import Bench, wait_for
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd, private_libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("libvirtd"), reason="needs root, libvirtd and QEMU"
-)
 PORTS = (21000 + os.getpid() % 1000 * 10, 21010 + os.getpid() % 1000 * 10)
 
 
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    with private_libvirtd(Path(tempfile.mkdtemp(prefix="verbs-libvirtd-"))) as made:
-        yield made
-
-
 @pytest.fixture
-def make_bench(libvirtd: PrivateLibvirtd) -> Iterator[Callable[..., Bench]]:
+def make_bench(own_libvirtd: OwnLibvirtd) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(guest: Path | None = None, **options: Any) -> Bench:
         directory = Path(tempfile.mkdtemp(prefix="verbs-bench-"))
         directory.chmod(0o711)
-        made.append(Bench(directory, guest, **{"libvirt.connection_uri": libvirtd.uri, **options}))
+        made.append(Bench(directory, guest, **{"libvirt.connection_uri": own_libvirtd.uri(), **options}))
         return made[-1]
 
     yield make

@@ -13,8 +13,7 @@ import pytest
 from computed.virt.libvirt.connection import Connection
 from computed.virt.libvirt.design import GuestRequest, guest_domain
 from computed.virt.libvirt.xml.domain import Domain
-from tests.integration.libvirt import daemon
-from tests.integration.libvirt.daemon import Libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.spectator import Spectator
 from tests.unit.virt.libvirt.design.matrix import MATRIX, request_of
 
@@ -24,15 +23,11 @@ KINDS = [name for name in MATRIX if not NOT_HERE.search(name)]
 
 
 @pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def connection(own_libvirtd: OwnLibvirtd) -> Iterator[Connection]:
     """QEMU of a libvirtd of our own."""
-    if not daemon.is_possible():
-        pytest.skip("needs root and libvirtd")
-    own = Libvirtd(tmp_path_factory.mktemp("design"))
-    made = Spectator().connect(own.uri("qemu:///system"))
+    made = Spectator().connect(own_libvirtd.uri())
     yield made
     made.close()
-    own.close()
 
 
 def under_qemu(request: GuestRequest) -> GuestRequest:

@@ -19,8 +19,7 @@ from computed.virt.libvirt.connection import Connection
 from computed.virt.libvirt.events import Events, JobEnd, Removal
 from computed.virt.libvirt.guest import Guest
 from computed.virt.specs import LifecycleEvent
-from tests.integration.libvirt import daemon
-from tests.integration.libvirt.daemon import Libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.spectator import LEAST_DOMAIN, Spectator, until
 
 MIB = 1 << 20
@@ -62,23 +61,20 @@ class Told:
 
 
 @pytest.fixture
-def libvirtd(tmp_path: Path) -> Iterator[Libvirtd]:
-    if not daemon.is_possible():
-        pytest.skip("needs root and libvirtd")
-    own = Libvirtd(tmp_path)
-    yield own
-    own.close()
+def libvirtd(root_libvirtd: OwnLibvirtd) -> Iterator[OwnLibvirtd]:
+    yield root_libvirtd
+    root_libvirtd.recover()
 
 
 @pytest.fixture
-def connection(libvirtd: Libvirtd) -> Iterator[Connection]:
+def connection(libvirtd: OwnLibvirtd) -> Iterator[Connection]:
     made = Spectator().connect(libvirtd.uri("test:///default"))
     yield made
     made.close()
 
 
 @pytest.fixture
-def machines(libvirtd: Libvirtd) -> Iterator[Connection]:
+def machines(libvirtd: OwnLibvirtd) -> Iterator[Connection]:
     """QEMU of the test's own daemon; its guests are ended with the test."""
     made = Spectator().connect(libvirtd.uri("qemu:///system"))
     yield made
@@ -127,13 +123,13 @@ def test_a_life_in_events(connection: Connection) -> None:
     assert len(told.events) == 4
 
 
-def test_events_come_again_after_libvirt_was_killed(libvirtd: Libvirtd) -> None:
+def test_events_come_again_after_libvirt_was_killed(libvirtd: OwnLibvirtd) -> None:
     seen = Spectator()
     connection = seen.connect(libvirtd.uri("test:///default"))
     told = Told(Events(connection))
     libvirtd.kill()
     until(lambda: seen.states == [True, False], "the bad news")
-    libvirtd.start_again()
+    libvirtd.start()
     until(lambda: seen.states == [True, False, True], "the good news")
     guest = connection.define(LEAST_DOMAIN.format(name="reborn"))
     live_through(guest)
@@ -161,11 +157,11 @@ def test_an_event_that_is_not_handled_is_not_the_last(
 
 
 def test_a_guest_lives_on_while_libvirt_is_dead(
-    libvirtd: Libvirtd, machines: Connection, machine: Guest
+    libvirtd: OwnLibvirtd, machines: Connection, machine: Guest
 ) -> None:
     process, before = machine.id, machines.generation
     libvirtd.kill()
-    libvirtd.start_again()
+    libvirtd.start()
     until(lambda: machines.is_reachable and machines.generation > before, "a new connection")
     until(lambda: machine.is_active(), "the guest")
     assert (machine.id, machine.state().power_state) == (process, PowerState.PAUSED)
@@ -201,12 +197,12 @@ def test_a_block_job_is_followed_to_its_end(machines: Connection, machine: Guest
     assert block.info().capacity_bytes == 16 * MIB
 
 
-def test_who_waits_is_woken_when_events_may_be_lost(libvirtd: Libvirtd) -> None:
+def test_who_waits_is_woken_when_events_may_be_lost(libvirtd: OwnLibvirtd) -> None:
     connection = Spectator().connect(libvirtd.uri("test:///default"))
     events = Events(connection)
     with events.device_removal(str(uuid.uuid4()), "net0") as waiting:
         libvirtd.kill()
-        libvirtd.start_again()
+        libvirtd.start()
         began = time.monotonic()
         assert waiting.result(60) is None
         assert time.monotonic() - began < 20

@@ -21,8 +21,7 @@ from computed.virt.libvirt.power_states import power_state
 from tests.functional.cloud import Cloud
 from tests.functional.fleet import HOST
 from tests.functional.templates import Templates
-from tests.integration.libvirt import daemon
-from tests.integration.libvirt.daemon import Libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.spectator import Spectator, until
 from tests.unit.virt.libvirt.recorded_host import conf_of
 
@@ -39,16 +38,7 @@ DOMAIN = """
 
 
 @pytest.fixture(scope="module")
-def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Libvirtd]:
-    if not daemon.is_possible():
-        pytest.skip("needs root and libvirtd")
-    own = Libvirtd(tmp_path_factory.mktemp("libvirtd"))
-    yield own
-    own.close()
-
-
-@pytest.fixture(scope="module")
-def cloud(libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(own_libvirtd: OwnLibvirtd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud whose one host has GUESTS instances, all off, under libvirt.
 
     They were booted under the fake driver: what takes long in a real boot is not what is counted here.
@@ -59,13 +49,13 @@ def cloud(libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "fake.nodes": [socket.gethostname()],
         "instances_path": str(directory / "instances"),
         "libvirt.virt_type": "qemu",
-        "libvirt.connection_uri": libvirtd.uri("qemu:///system"),
+        "libvirt.connection_uri": own_libvirtd.uri(),
     }
     made = Cloud(directory, empty, os.environ.get(ENVIRONMENT, THREADING), options)
     try:
         made.boot(GUESTS)
         made.stop_agent()
-        give_guests(made, libvirtd)
+        give_guests(made, own_libvirtd)
         made.first.conf.set_override("compute_driver", "libvirt.LibvirtDriver")
         made.start_agent()
         yield made
@@ -73,9 +63,9 @@ def cloud(libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Itera
         made.close()
 
 
-def give_guests(cloud: Cloud, libvirtd: Libvirtd) -> None:
+def give_guests(cloud: Cloud, own_libvirtd: OwnLibvirtd) -> None:
     """The same servers, as libvirt would have them after they were stopped."""
-    connection = Spectator().connect(libvirtd.uri("qemu:///system"))
+    connection = Spectator().connect(own_libvirtd.uri())
     for uuid in cloud.uuids():
         cloud.set_fields(uuid, vm_state=VmState.STOPPED, power_state=PowerState.SHUTDOWN)
         directory = cloud.directory / "instances" / uuid
@@ -142,9 +132,9 @@ def test_a_power_sync_of_many_guests_asks_once(cloud: Cloud, calls: list[str]) -
 
 
 @pytest.mark.parametrize("silence", ["killed", "frozen"])
-def test_libvirt_lost_and_found(cloud: Cloud, libvirtd: Libvirtd, silence: str) -> None:
+def test_libvirt_lost_and_found(cloud: Cloud, own_libvirtd: OwnLibvirtd, silence: str) -> None:
     before = records(cloud)
-    libvirtd.kill() if silence == "killed" else libvirtd.freeze()
+    own_libvirtd.kill() if silence == "killed" else own_libvirtd.freeze()
     # What is silent is given up after the keepalive's 25 s.
     cloud.wait(lambda: service(cloud)[0], "the service to be disabled", seconds=45)
     reason = service(cloud)[1]
@@ -153,7 +143,7 @@ def test_libvirt_lost_and_found(cloud: Cloud, libvirtd: Libvirtd, silence: str) 
         cloud.run_periodic(task)
     cloud.settle()
     assert records(cloud) == before
-    libvirtd.start_again() if silence == "killed" else libvirtd.thaw()
+    own_libvirtd.start() if silence == "killed" else own_libvirtd.thaw()
     cloud.wait(lambda: service(cloud) == (False, None), "the service to be enabled", seconds=30)
     cloud.run_periodic("_sync_power_states")
     cloud.settle()
@@ -173,14 +163,14 @@ def test_libvirts_own_test_driver_is_a_host_too(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_facts_are_read_again_when_libvirt_has_come_back(libvirtd: Libvirtd, tmp_path: Path) -> None:
-    connection = Spectator().connect(libvirtd.uri("qemu:///system"))
+def test_facts_are_read_again_when_libvirt_has_come_back(own_libvirtd: OwnLibvirtd, tmp_path: Path) -> None:
+    connection = Spectator().connect(own_libvirtd.uri())
     host = Host(connection, conf_of(tmp_path))
     first = host.facts()
     assert first.domains["x86_64", "q35"].machine in first.machine_types["x86_64"]
     assert host.facts() is first
-    libvirtd.kill()
-    libvirtd.start_again()
+    own_libvirtd.kill()
+    own_libvirtd.start()
     until(lambda: connection.generation == 2, "the connection")
     # Where the firmware has no uuid, every libvirtd makes up one.
     again = host.facts()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -26,11 +25,8 @@ from computed.virt.specs import DiskSpec, GuestSpec
 from tests.integration import guest_image
 from tests.integration.guest_image import marks
 from tests.integration.libvirt.bench import IMAGE_ID, Bench, make_vif, wait_for
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd, private_libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("libvirtd"), reason="needs root, libvirtd and QEMU"
-)
 OTHER_IMAGE = "0b3c6a38-62a5-4d0a-8f37-6f7a2ce1a002"
 
 
@@ -41,18 +37,12 @@ def _directory() -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    with private_libvirtd(Path(tempfile.mkdtemp(prefix="core-libvirtd-"))) as made:
-        yield made
-
-
 @pytest.fixture
-def make_bench(libvirtd: PrivateLibvirtd) -> Iterator[Callable[..., Bench]]:
+def make_bench(own_libvirtd: OwnLibvirtd) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(guest: Path | None = None, **options: Any) -> Bench:
-        bench = Bench(_directory(), guest, **{"libvirt.connection_uri": libvirtd.uri, **options})
+        bench = Bench(_directory(), guest, **{"libvirt.connection_uri": own_libvirtd.uri(), **options})
         made.append(bench)
         return bench
 
@@ -337,11 +327,11 @@ def test_a_guest_that_is_gone(bench: Bench, verb: str) -> None:
 # libvirt itself
 
 
-def test_nothing_is_removed_while_libvirt_is_silent(bench: Bench, libvirtd: PrivateLibvirtd) -> None:
+def test_nothing_is_removed_while_libvirt_is_silent(bench: Bench, own_libvirtd: OwnLibvirtd) -> None:
     spec = bench.spec(network_info=NetworkInfo([make_vif()]))
     bench.driver.spawn(bench.context, spec)
     plugged = set(bench.plugger.plugged)
-    libvirtd.kill()
+    own_libvirtd.kill()
     try:
         for verb in (
             lambda: bench.driver.destroy(bench.context, spec),
@@ -355,32 +345,32 @@ def test_nothing_is_removed_while_libvirt_is_silent(bench: Bench, libvirtd: Priv
         assert (bench.files(spec) / "disk").exists()
         assert bench.plugger.plugged == plugged
     finally:
-        libvirtd.start()
+        own_libvirtd.start()
     wait_for(lambda: bench.driver._engine.connection.is_reachable, "connection", 30)
     assert bench.power_state(spec) == PowerState.RUNNING
     bench.driver.destroy(bench.context, spec)
     assert bench.leftovers(spec) == []
 
 
-def test_libvirt_dies_while_a_guest_is_made(bench: Bench, libvirtd: PrivateLibvirtd) -> None:
+def test_libvirt_dies_while_a_guest_is_made(bench: Bench, own_libvirtd: OwnLibvirtd) -> None:
     """The guest runs, and nobody can be asked: its files stay until it can be ended."""
-    spec = replace(bench.spec(), wait_for_plugs=libvirtd.kill)
+    spec = replace(bench.spec(), wait_for_plugs=own_libvirtd.kill)
     try:
         with pytest.raises(errors.HypervisorUnavailable):
             bench.driver.spawn(bench.context, spec)
         assert (bench.files(spec) / "disk").exists()
     finally:
-        libvirtd.start()
+        own_libvirtd.start()
     wait_for(lambda: bench.driver._engine.connection.is_reachable, "connection", 30)
     bench.driver.destroy(bench.context, spec)
     assert bench.leftovers(spec) == []
 
 
-def test_libvirt_stands_still_while_a_guest_is_ended(bench: Bench, libvirtd: PrivateLibvirtd) -> None:
+def test_libvirt_stands_still_while_a_guest_is_ended(bench: Bench, own_libvirtd: OwnLibvirtd) -> None:
     spec = bench.spec()
     bench.driver.spawn(bench.context, spec)
-    libvirtd.signal(signal.SIGSTOP)
-    go_on = threading.Timer(3, libvirtd.signal, (signal.SIGCONT,))
+    own_libvirtd.freeze()
+    go_on = threading.Timer(3, own_libvirtd.thaw)
     go_on.start()
     try:
         bench.driver.destroy(bench.context, spec)
@@ -413,7 +403,7 @@ def test_disks_are_named_by_their_bus(bench: Bench, properties: dict[str, str], 
 # Green threads
 
 
-def test_the_hub_never_stands_still(libvirtd: PrivateLibvirtd) -> None:
+def test_the_hub_never_stands_still(own_libvirtd: OwnLibvirtd) -> None:
     """Neither libvirt nor the programs that work on images run on it, however long they take."""
     directory = _directory()
     slow = directory / "bin"
@@ -423,7 +413,7 @@ def test_the_hub_never_stands_still(libvirtd: PrivateLibvirtd) -> None:
         (slow / program).chmod(0o755)
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.libvirt.green_life", str(directory), libvirtd.uri],
+        [sys.executable, "-m", "tests.integration.libvirt.green_life", str(directory), own_libvirtd.uri()],
         env={**os.environ, "PATH": f"{slow}:{os.environ['PATH']}", "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,

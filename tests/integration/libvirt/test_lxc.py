@@ -59,7 +59,8 @@ def test_a_container_boots_speaks_and_leaves_nothing(cloud: AloneCloud, image: P
     cloud.ctl("server", "reboot", "box", "--hard", "--wait")
     assert cloud.said("box", "boots", 30).values["root"] == "2"
     cloud.ctl("server", "stop", "box", "--wait")
-    assert cloud.libvirtd.virsh("domstate", "instance-00000001", kind="lxc").stdout.strip() == "shut off"
+    state = cloud.libvirtd.virsh("domstate", "instance-00000001", driver=cloud.driver)
+    assert state.stdout.strip() == "shut off"
     cloud.ctl("server", "start", "box", "--wait")
     assert cloud.said("box", "boots", 30).values["root"] == "3"
 

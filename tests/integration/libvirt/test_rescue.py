@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,31 +16,22 @@ from computed.states import PowerState
 from computed.virt.specs import GuestSpec, RescueSpec
 from tests.integration.libvirt.bench import Bench, make_vif, wait_for
 from tests.integration.libvirt.boot_sector import boot_sector
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd, private_libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("libvirtd"), reason="needs root, libvirtd and QEMU"
-)
 RESCUE_ID = "0b3c6a38-62a5-4d0a-8f37-6f7a2ce1a0ff"
 KERNEL_ID = "0b3c6a38-62a5-4d0a-8f37-6f7a2ce1a0fe"
 # A boot record is taken for an image only with a partition in it.
 _PARTITION = bytes.fromhex("80000000830000000100000001000000")
 
 
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    with private_libvirtd(Path(tempfile.mkdtemp(prefix="verbs-libvirtd-"))) as made:
-        yield made
-
-
 @pytest.fixture
-def make_bench(libvirtd: PrivateLibvirtd) -> Iterator[Callable[..., Bench]]:
+def make_bench(own_libvirtd: OwnLibvirtd) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(**options: Any) -> Bench:
         directory = Path(tempfile.mkdtemp(prefix="verbs-bench-"))
         directory.chmod(0o711)
-        bench = Bench(directory, **{"libvirt.connection_uri": libvirtd.uri, **options})
+        bench = Bench(directory, **{"libvirt.connection_uri": own_libvirtd.uri(), **options})
         made.append(bench)
         sector = boot_sector("RESCUE")
         image = directory / "rescue.raw"
@@ -203,11 +192,11 @@ def test_a_rescue_that_does_not_start_is_taken_back(make_bench: Callable[..., Be
 
 
 def test_nothing_is_lost_when_libvirt_is_away(
-    bench: Bench, guest: GuestSpec, libvirtd: PrivateLibvirtd
+    bench: Bench, guest: GuestSpec, own_libvirtd: OwnLibvirtd
 ) -> None:
     own = disks(bench, guest)
     bench.driver.rescue(bench.context, rescue_of(guest))
-    libvirtd.kill()
+    own_libvirtd.kill()
     try:
         with pytest.raises(errors.HypervisorUnavailable):
             bench.driver.unrescue(bench.context, guest.instance)
@@ -215,7 +204,7 @@ def test_nothing_is_lost_when_libvirt_is_away(
             bench.driver.is_rescued(guest.instance)
         assert "unrescue.xml" in rescue_files(bench, guest)
     finally:
-        libvirtd.start()
+        own_libvirtd.start()
 
     def back() -> bool:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,11 +17,8 @@ from computed.states import PowerState
 from computed.virt.libvirt.storage import kept
 from computed.virt.specs import DiskSpec, GuestSpec
 from tests.integration.libvirt.bench import IMAGE_ID, Bench, make_flavor, wait_for
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd, private_libvirtd
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("libvirtd"), reason="needs root, libvirtd and QEMU"
-)
 GIB = 1 << 30
 HERE = SimpleNamespace(
     uuid="m1", source_compute="bench", dest_compute="bench", dest_host="192.0.2.1", source_node="bench"
@@ -31,20 +27,14 @@ AWAY = SimpleNamespace(uuid="m2", source_compute="bench", dest_compute="other", 
 LARGER = {"id": 2, "root_gb": 2, "ephemeral_gb": 1, "swap": 32}
 
 
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    with private_libvirtd(Path(tempfile.mkdtemp(prefix="verbs-libvirtd-"))) as made:
-        yield made
-
-
 @pytest.fixture
-def make_bench(libvirtd: PrivateLibvirtd) -> Iterator[Callable[..., Bench]]:
+def make_bench(own_libvirtd: OwnLibvirtd) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(**options: Any) -> Bench:
         directory = Path(tempfile.mkdtemp(prefix="verbs-bench-"))
         directory.chmod(0o711)
-        made.append(Bench(directory, **{"libvirt.connection_uri": libvirtd.uri, **options}))
+        made.append(Bench(directory, **{"libvirt.connection_uri": own_libvirtd.uri(), **options}))
         return made[-1]
 
     yield make
@@ -182,15 +172,13 @@ def test_a_host_that_does_not_let_us_in_changes_nothing(bench: Bench, spec: Gues
     assert not kept_directory(bench, spec).exists()
 
 
-def test_a_full_disk_lets_the_guest_go_on(
-    make_bench: Callable[..., Bench], libvirtd: PrivateLibvirtd
-) -> None:
-    instances = libvirtd.small / "instances"
+def test_a_full_disk_lets_the_guest_go_on(make_bench: Callable[..., Bench], small: Path) -> None:
+    instances = small / "instances"
     bench = make_bench(instances_path=str(instances))
     try:
         spec = spawned(bench)
         free = os.statvfs(instances)
-        (libvirtd.small / "filler").write_bytes(b"x" * (free.f_bavail * free.f_frsize - 65536))
+        (small / "filler").write_bytes(b"x" * (free.f_bavail * free.f_frsize - 65536))
         before = {path.name for path in bench.files(spec).iterdir()}
         with pytest.raises(errors.InstanceFaultRollback, match="No space"):
             leave(bench, spec)
@@ -199,7 +187,7 @@ def test_a_full_disk_lets_the_guest_go_on(
         assert not kept_directory(bench, spec).exists()
         bench.driver.destroy(bench.context, spec)
     finally:
-        (libvirtd.small / "filler").unlink(missing_ok=True)
+        (small / "filler").unlink(missing_ok=True)
 
 
 def test_a_resize_that_a_restart_cuts_off_is_put_back(bench: Bench, spec: GuestSpec) -> None:
@@ -253,7 +241,7 @@ def test_a_guest_that_comes_from_elsewhere_brings_what_its_disks_lie_on(
     base.rename(elsewhere)
     shell = tmp_path / "shell"
     there = f"s#{base}/#{elsewhere}/#g"
-    shell.write_text(f"#!/bin/sh\nshift\nexec sh -c \"$(echo \"$*\" | sed '{there}')\"\n")
+    shell.write_text(f'#!/bin/sh\nshift\nexec sh -c "$(echo "$*" | sed \'{there}\')"\n')
     shell.chmod(0o755)
     monkeypatch.setenv("RSYNC_RSH", str(shell))
     bench.images = Images()
@@ -295,16 +283,16 @@ def test_storage_that_is_shared_is_seen(bench: Bench, spec: GuestSpec) -> None:
 
 
 def test_libvirtd_is_killed_and_the_leg_is_done_again(
-    bench: Bench, spec: GuestSpec, libvirtd: PrivateLibvirtd
+    bench: Bench, spec: GuestSpec, own_libvirtd: OwnLibvirtd
 ) -> None:
     told = leave(bench, spec)
     new = larger(spec)
-    libvirtd.kill()
+    own_libvirtd.kill()
     try:
         with pytest.raises(errors.HypervisorUnavailable):
             bench.driver.finish_migration(bench.context, new, HERE, told, resize_disks=True)
     finally:
-        libvirtd.start()
+        own_libvirtd.start()
 
     def again() -> bool:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -19,17 +18,7 @@ from computed.states import PowerState
 from computed.virt.libvirt.engine import Engine
 from computed.virt.libvirt.snapshots import LibvirtSnapshots
 from tests.integration.libvirt.lone_guest import MIB, LoneGuest, Target, make_engine, read_image, until
-from tests.integration.libvirt.private_libvirtd import PrivateLibvirtd, private_libvirtd
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("libvirtd"), reason="needs root, libvirtd and QEMU"
-)
-
-
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    with private_libvirtd(Path(tempfile.mkdtemp(prefix="verbs-libvirtd-"))) as made:
-        yield made
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 
 
 @pytest.fixture
@@ -42,8 +31,8 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def engine(libvirtd: PrivateLibvirtd, directory: Path) -> Iterator[Engine]:
-    made = make_engine(libvirtd, directory)
+def engine(own_libvirtd: OwnLibvirtd, directory: Path) -> Iterator[Engine]:
+    made = make_engine(own_libvirtd, directory)
     made.connection.open()
     yield made
     made.connection.close()
@@ -205,9 +194,7 @@ AGENT = """<channel type='unix'><target type='virtio' name='org.qemu.guest_agent
 def test_an_agent_that_does_not_answer(
     driver: LibvirtSnapshots, make_guest: Any, directory: Path, must: bool
 ) -> None:
-    guest = make_guest(
-        properties={"hw_qemu_guest_agent": True, "os_require_quiesce": must}, devices=AGENT
-    )
+    guest = make_guest(properties={"hw_qemu_guest_agent": True, "os_require_quiesce": must}, devices=AGENT)
     guest.boot()
     with pytest.raises(errors.InstanceQuiesceFailed, match="does not answer"):
         driver.quiesce(None, guest.instance, guest.instance.image_meta)
@@ -281,13 +268,11 @@ def test_a_guest_that_goes_away_in_the_middle(
 
 
 @pytest.mark.parametrize("is_running", [False, True])
-def test_a_full_disk(
-    engine: Engine, libvirtd: PrivateLibvirtd, make_guest: Any, directory: Path, is_running: bool
-) -> None:
+def test_a_full_disk(engine: Engine, small: Path, make_guest: Any, directory: Path, is_running: bool) -> None:
     guest = make_guest(data_mib=32)
     if is_running:
         guest.boot()
-    engine.conf.set_override("snapshots_directory", str(libvirtd.small), group="libvirt")
+    engine.conf.set_override("snapshots_directory", str(small), group="libvirt")
     driver = LibvirtSnapshots()
     driver._engine = engine
     with pytest.raises((errors.LibvirtFailed, errors.ImageToolFailed), match=r"full|No space"):
@@ -296,15 +281,15 @@ def test_a_full_disk(
 
 
 def test_libvirtd_killed_in_the_middle(
-    driver: LibvirtSnapshots, libvirtd: PrivateLibvirtd, make_guest: Any, directory: Path
+    driver: LibvirtSnapshots, own_libvirtd: OwnLibvirtd, make_guest: Any, directory: Path
 ) -> None:
     guest = make_guest(data_mib=64)
     guest.boot()
     target = Target(directory / "image")
     snapshot = Snapshot(driver, guest, target)
-    libvirtd.kill()
+    own_libvirtd.kill()
     error = snapshot.wait()
-    libvirtd.start()
+    own_libvirtd.start()
     assert isinstance(error, errors.HypervisorUnavailable)
     assert target.steps == ["extracting"]
     until("everything is tidy again", lambda: left_of(guest.engine) == [], 60)
@@ -315,7 +300,7 @@ def test_libvirtd_killed_in_the_middle(
 
 
 def test_an_agent_killed_in_the_middle_tidies_up_when_it_starts(
-    driver: LibvirtSnapshots, libvirtd: PrivateLibvirtd, make_guest: Any, directory: Path
+    driver: LibvirtSnapshots, own_libvirtd: OwnLibvirtd, make_guest: Any, directory: Path
 ) -> None:
     """What it leaves is made by hand: a copy that goes on, and another guest that sleeps."""
     copied, asleep = make_guest(data_mib=64), make_guest()
@@ -337,7 +322,7 @@ def test_an_agent_killed_in_the_middle_tidies_up_when_it_starts(
     asleep.domain.managed_save()
     (rooms / "somebody-else").mkdir()
     time.sleep(0.5)
-    restarted = make_engine(libvirtd, directory)
+    restarted = make_engine(own_libvirtd, directory)
     other = LibvirtSnapshots()
     other._engine = restarted
     other.watch_over_snapshots()
