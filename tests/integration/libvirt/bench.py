@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import subprocess
 import time
 import uuid
@@ -22,12 +21,11 @@ from computed.virt.collaborators import Collaborators
 from computed.virt.libvirt.driver import LibvirtDriver
 from computed.virt.specs import DiskSpec, GuestSpec
 from tests.integration.guest_image import MEMORY_MIB, Mark, marks
-from tests.integration.libvirt.boot_sector import boot_sector
+from tests.integration.libvirt.boot_sector import partitioned_disk
 
 IMAGE_ID = "0b3c6a38-62a5-4d0a-8f37-6f7a2ce1a001"
 BOOT_SECONDS = 90.0
 _SYSTEM = "qemu:///system"
-_PARTITION = 446
 
 
 class Bench:
@@ -56,12 +54,7 @@ class Bench:
 
     def _boot_sector(self) -> Path:
         path = self.directory / "boot.raw"
-        sector = bytearray(boot_sector("HELLO"))
-        # A master boot record without a partition is refused as an image.
-        sector[_PARTITION : _PARTITION + 16] = struct.pack(
-            "<B3sB3sII", 0x80, b"\0\0\0", 0x83, b"\0\0\0", 1, 1
-        )
-        path.write_bytes(bytes(sector).ljust(1 << 20, b"\0"))
+        path.write_bytes(partitioned_disk("HELLO"))
         return path
 
     def _conf(self, options: dict[str, Any]) -> cfg.ConfigOpts:
