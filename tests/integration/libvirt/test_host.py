@@ -95,7 +95,7 @@ class Noted:
         self.made: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("virConnect", "virDomain", "virNode")) and not self._OF_THE_CLIENT.fullmatch(
+        if name.startswith(("virConnect", "virDomain", "virNode")) and not self._OF_ITSELF.fullmatch(
             name
         ):
             self.made.append(name)
