@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from computed import errors
+from computed.resources import unplaced
 from computed.resources.ledger import Entry, Ledger, Ticket
 from computed.resources.usage import Usage
 
@@ -63,7 +64,8 @@ class NumaQuestion:
 
 NumaFit = Callable[[NumaQuestion], Any]
 """Answers the instance's NUMA topology as placed on the node (None: it has none), or raises
-ComputeResourcesUnavailable. Runs under the ledger's lock: arithmetic only. No hook: no host topology."""
+ComputeResourcesUnavailable. Runs under the ledger's lock: arithmetic only. Without a hook whoever asks for a
+topology is refused (`unplaced`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class ClaimRequest:
     limits: Limits
     migration: Any = None
     numa_topology: Any = None
-    """What the instance asked for, before any host placed it."""
+    """What the instance asked for with this flavor, before any host placed it."""
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -112,23 +114,26 @@ class Claim:
 
     @property
     def claimed_numa_topology(self) -> Any:
-        """The instance's NUMA topology as placed on this node; None on a node without one."""
+        """The instance's NUMA topology as placed on this node; None when it has none."""
         return self.entry.numa_topology
 
     def stamp(self, instance: Any) -> None:
-        """Write into `instance` that it is here: host, node, compute_id, launched_on, numa_topology."""
+        """Write into `instance` that it is here: host, node, compute_id, launched_on, and its NUMA topology
+        if that was placed."""
         instance.host = self.node.host
         instance.launched_on = self.node.host
         instance.node = self.node.nodename
         instance.compute_id = self.node.compute_node_id
-        _set_numa_topology(instance, self.claimed_numa_topology)
+        if self.claimed_numa_topology is not None:
+            instance.numa_topology = self.claimed_numa_topology
 
     def unstamp(self, instance: Any) -> None:
         """Take the stamp back; `launched_on` stays, as the last host that tried."""
         instance.host = None
         instance.node = None
         instance.compute_id = None
-        _set_numa_topology(instance, self._requested_numa_topology)
+        if self.claimed_numa_topology is not None:
+            instance.numa_topology = self._requested_numa_topology
 
     def stamp_migration(self, migration: Any, dest_host: str) -> None:
         """Write this node into `migration` as where it goes; `dest_host` is this host's address.
@@ -165,13 +170,6 @@ class Claim:
             self.abort()
 
 
-def _set_numa_topology(instance: Any, topology: Any) -> None:
-    # An assignment marks the field for saving, and reading an unset one would load it: do neither in vain.
-    present = instance.numa_topology if instance.obj_attr_is_set("numa_topology") else None
-    if present is not topology:
-        instance.numa_topology = topology
-
-
 def take(ledger: Ledger, node: NodeIdentity, request: ClaimRequest, fit_numa: NumaFit | None = None) -> Claim:
     """Claim a place for `request`; raises ComputeResourcesUnavailable, and then holds nothing."""
 
@@ -180,6 +178,7 @@ def take(ledger: Ledger, node: NodeIdentity, request: ClaimRequest, fit_numa: Nu
         if reasons:
             raise errors.ComputeResourcesUnavailable(reason="; ".join(reasons))
         if fit_numa is None:
+            unplaced.refuse(request.instance, request.flavor, request.numa_topology)
             return None
         question = NumaQuestion(request.instance, request.flavor, request.limits.numa, topologies)
         return fit_numa(question)

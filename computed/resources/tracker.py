@@ -36,7 +36,8 @@ class ResourceTracker(Rooms):
 
     Claims and releases are arithmetic on a ledger in memory; no lock of theirs is ever held during I/O. The
     caller saves the instance and then calls `publish`, which saves the compute node record. `fit_numa` is
-    the NUMA arithmetic of a driver whose nodes have a topology.
+    the NUMA arithmetic of a driver whose nodes have a topology; without it instances that ask for one are
+    refused.
     """
 
     def __init__(
@@ -265,10 +266,11 @@ class ResourceTracker(Rooms):
         node = self._nodes.get(nodename)
         if node is None:
             raise errors.ComputeResourcesUnavailable(reason=f"node {nodename} is not known on this host")
-        if request.instance.obj_attr_is_set("numa_topology"):
-            request = replace(request, numa_topology=request.instance.numa_topology)
+        instance = request.instance
+        if request.flavor is instance.flavor and instance.obj_attr_is_set("numa_topology"):
+            request = replace(request, numa_topology=instance.numa_topology)
         claim = claims.take(node.ledger, node.identity, request, self._fit_numa)
-        LOG.debug("Instance %s holds %s on node %s", request.instance.uuid, request.entry.usage, nodename)
+        LOG.debug("Instance %s holds %s on node %s", instance.uuid, request.entry.usage, nodename)
         return claim
 
 

@@ -198,8 +198,7 @@ class Plane:
             pci_requests=objects.InstancePCIRequests(requests=[]),
             keypairs=objects.KeyPairList(objects=[]),
             config_drive="",
-            numa_topology=None,
-            **{"root_device_name": None, **fields},
+            **{"root_device_name": None, "numa_topology": None, **fields},
         )
         instance.create()
         for disk in disks or [{"source_type": "image", "image_id": IMAGE["id"], "boot_index": 0}]:

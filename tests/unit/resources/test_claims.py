@@ -32,7 +32,7 @@ def request(uuid="a", usage=None, limits=None, **kwargs):
     usage = usage or Usage(2, 1024, 20)
     entry = Entry(usage, InstanceState("building", None, None, "p"))
     instance = Record(uuid=uuid, **kwargs.pop("fields", {}))
-    return ClaimRequest(instance, None, entry, limits or Limits(), **kwargs)
+    return ClaimRequest(instance, Record(), entry, limits or Limits(), **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,14 @@ def test_the_numa_hook_places_the_instance_and_sees_who_is_there():
     assert instance.numa_topology == "asked"
     assert [list(question.present) for question in questions] == [[], ["placed a"]]
     assert questions[0].limits == "limit"
+
+
+def test_without_a_hook_who_asks_for_a_topology_is_refused():
+    ledger = Ledger()
+    asked = SimpleNamespace(cells=["cell", "cell"])
+    with pytest.raises(errors.ComputeResourcesUnavailable, match="a NUMA topology of 2 cells"):
+        claims.take(ledger, NODE, request(numa_topology=asked))
+    assert ledger.entries() == {}
 
 
 def test_the_numa_hook_may_refuse():
