@@ -15,6 +15,7 @@ from computed.states import TaskState, VmState
 from computed.steps import accelerators, network, overtaken, shelf_marks, shelving, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, FirstBoot, doomed_guest, image_meta_of, new_guest
+from computed.steps.patience import patiently
 from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_state
 from computed.steps.records import advance, forget_host, set_error
@@ -44,7 +45,6 @@ def unshelve_instance(  # noqa: PLR0913 (the arguments of the RPC)
 
     When that fails the server is offloaded as before, with its image, and holds nothing on this host.
     """
-    instance.load(*PARTS)
     nodename = node or min(host.tracker.nodenames(), default="")
     limits = (filter_properties or {}).get("limits") or {}
     Unshelving(host, context, instance, image, accel_uuids or ()).run(nodename, limits, request_spec)
@@ -73,6 +73,7 @@ class Unshelving:
     def run(self, nodename: str, limits: Any, request_spec: Any) -> None:
         """Unshelve; on failure take everything back."""
         try:
+            self.instance.load(*PARTS)
             self.bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, self.instance.uuid)
         except Exception:
             self._fail(nodename)
@@ -192,9 +193,15 @@ class Unshelving:
 
     def _is_fresh(self) -> bool:
         """Whether the record still waits for an unshelving; if that cannot be read, it may be elsewhere."""
+        uuid = self.instance.uuid
         try:
-            record = objects.Instance.get_by_uuid(self.context, self.instance.uuid, expected_attrs=[])
-        except errors.NovaException:
+            # The conductor may be away still for what has failed: then nobody else gives anything back.
+            record = patiently(
+                f"Reading instance {uuid}",
+                lambda is_repeated: objects.Instance.get_by_uuid(self.context, uuid, expected_attrs=[]),
+                stopping=self.host.stopping,
+            )
+        except (errors.NovaException, errors.ConductorUnavailable):
             return False
         return bool(
             record.task_state == TaskState.UNSHELVING

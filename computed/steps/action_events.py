@@ -22,8 +22,10 @@ def action_event(host: ComputeHost, context: Any, event_name: str, instance_uuid
 
     An instance without the action that this request belongs to gets no event, nor does one whose event the
     conductor refuses, and the block runs all the same. A conductor that is away is waited for; when it
-    stays away the block is not begun (nothing has happened yet), or, afterwards, that is logged only, for
-    the block's own outcome stands.
+    stays away the block is begun without an event, for only the block knows what its order holds already
+    and how to give that back; afterwards that is logged only, for the block's own outcome stands. An agent
+    that is being stopped while the conductor is away begins nothing: its next start finds the order in the
+    record. Raises ConductorUnavailable then.
     """
     is_begun = _begin(host, context, event_name, instance_uuid)
     try:
@@ -52,9 +54,9 @@ def _begin(host: ComputeHost, context: Any, event_name: str, instance_uuid: str)
     except errors.InstanceActionNotFound:
         LOG.info("Instance %s has no action of this request; %s is not recorded", instance_uuid, event_name)
         return False
-    except errors.ConductorUnavailable:
-        raise
     except Exception as failure:
+        if isinstance(failure, errors.ConductorUnavailable) and host.stopping.is_set():
+            raise
         # The verb has legs for its own failures; not to begin it would leave what was prepared for it.
         LOG.warning(
             "The beginning of %s on instance %s was not recorded: %s", event_name, instance_uuid, failure

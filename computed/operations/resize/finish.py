@@ -46,9 +46,9 @@ def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
     After a failure the instance is in ERROR here, without a claim on the source. A message that comes twice
     changes nothing.
     """
-    finish = _Finish(host, context, instance, migration)
     try:
         with erring(host, instance, back_to=VmState.ACTIVE):
+            finish = _Finish(host, context, instance, migration)
             if finish.begin():
                 finish.run(disk_info, image, request_spec)
     except Exception:

@@ -100,9 +100,9 @@ def finish_revert_resize(
 
     A message that comes twice changes nothing.
     """
-    instance.load(*PARTS)
     try:
         with erring(host, instance, back_to=VmState.ACTIVE):
+            instance.load(*PARTS)
             if _begin(host, context, instance, migration):
                 _take_back(host, context, instance, migration, request_spec)
     except Exception:

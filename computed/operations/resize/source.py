@@ -41,7 +41,6 @@ def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
     when the driver says that nothing has happened to it. A message that comes twice changes nothing.
     """
     before = instance.vm_state
-    instance.load(*PARTS)
     if not _begin(host, context, instance, migration):
         return
     try:
@@ -70,6 +69,7 @@ def _stays_on_error(instance: Any) -> Iterator[None]:
 def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
     """Take the instance over; False when somebody has done so before."""
     try:
+        instance.load(*PARTS)
         advance(host, instance, "resize_migrating")
     except errors.UnexpectedDeletingTaskStateError:
         _give_back(host, context, instance, migration)

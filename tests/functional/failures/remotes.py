@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from computed import errors
 from computed.objects.base import ComputedObject
 from tests.functional.agent import Agent
 from tests.functional.cloud import Cloud
 
 Answer = Callable[[], Any]
+WRITES: Final = (".save", ".create", ".destroy", ".update_or_create")
+READS_IN_VAIN: Final = 4
 SERVICES: Final = ("network", "images", "volumes", "shares", "accelerators")
 
 
@@ -38,6 +41,7 @@ class Remotes:
         self._is_listening = False
         self._counts: Counter[tuple[str, str]] = Counter()
         self._trouble: tuple[Call, Callable[[Answer], Any]] | None = None
+        self._reads_in_vain = 0
         self.calls: list[Call] = []
         self.has_happened = False
         """Whether the planted trouble has come about."""
@@ -67,8 +71,26 @@ class Remotes:
             self._counts.clear()
             self.calls = []
             self._trouble = trouble
+            self._reads_in_vain = 0
             self.has_happened = False
             self._is_listening = True
+
+    def conductor_leaves(self, answer: Answer) -> Any:
+        """A trouble: the conductor is away from this call on, the beginning of an action event. It comes back
+        when something else has been asked of it in vain: to write one thing, or to read a few."""
+        self._reads_in_vain = READS_IN_VAIN
+        raise errors.ConductorUnavailable("the conductor is away, as ordered")
+
+    def _ask_conductor(self, method: str, answer: Answer) -> Any:
+        with self._guard:
+            is_away = self._reads_in_vain > 0
+            if method.endswith(WRITES):
+                self._reads_in_vain = 0
+            elif not method.startswith("InstanceActionEvent."):
+                self._reads_in_vain -= is_away
+        if not is_away:
+            return answer()
+        raise errors.ConductorUnavailable("the conductor is still away, as ordered")
 
     def stop(self) -> None:
         """Write nothing more down."""
@@ -91,7 +113,7 @@ class Remotes:
             if is_due:
                 assert self._trouble is not None
                 return self._trouble[1](answer)
-            return answer()
+            return self._ask_conductor(method, answer) if remote == "conductor" else answer()
         finally:
             self._inside.depth = 0
 

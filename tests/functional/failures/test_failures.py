@@ -15,6 +15,7 @@ import os
 import pytest
 
 from computed.cmd.concurrency import ENVIRONMENT, EVENTLET
+from computed.steps import action_events
 from tests.functional.failures.kinds import KINDS, Act
 from tests.functional.failures.rarer_verbs import RARER_VERBS
 from tests.functional.failures.remotes import Answer, Call
@@ -29,6 +30,7 @@ CASTS = {
     "live_migration",
     "rollback_live_migration_at_destination",
 }
+BEGIN = "InstanceActionEvent.event_start"
 _CALLS: dict[str, list[Call]] = {}
 ALL_VERBS = (*VERBS, *RARER_VERBS)
 WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
@@ -119,6 +121,29 @@ def test_one_call_goes_wrong(stage: Stage, verb: Verb, remote: str) -> None:
             else:
                 found += [f"after the deletion: {breach}" for breach in stage.breaches(uuid, ends)]
             broken += [f"{call}, {kind}: {breach}" for breach in found]
+    assert not broken, "\n".join(["the rules are broken:", *broken])
+
+
+@pytest.mark.parametrize("verb", ALL_VERBS, ids=lambda verb: verb.name)
+def test_the_conductor_is_away_when_a_leg_begins(
+    stage: Stage, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than anybody waits for it before the leg: what the leg is to leave, it leaves."""
+    begins = [call for call in calls_of(stage, verb) if call.method == BEGIN]
+    if not WHOLE_TABLE:
+        begins = begins[SHARE::2]
+    if not begins:
+        pytest.skip("it has no action event, or its only leg is for the other backend")
+    monkeypatch.setattr(action_events, "SHORT_PATIENCE_SECONDS", 0.02)
+    broken = []
+    for call in begins:
+        uuid = play(stage, verb, (call, stage.remotes.conductor_leaves))
+        found = stage.breaches(uuid, verb.ends | {"error"})
+        found += [] if stage.remotes.has_happened else ["it did not come about"]
+        stage.delete(uuid)
+        if not stage.row(uuid)["deleted"]:
+            found.append(f"it cannot be deleted: {stage.cloud.faults(uuid)}")
+        broken += [f"{call}: {breach}" for breach in [*found, *stage.breaches(uuid, verb.ends)]]
     assert not broken, "\n".join(["the rules are broken:", *broken])
 
 

@@ -123,7 +123,8 @@ def test_an_operation_that_succeeded_stays_so_when_its_end_cannot_be_recorded(do
     assert door.call("attach_interface", instance=door.instance(), **arguments) == {"id": 1}
 
 
-def test_nothing_is_begun_that_the_conductor_has_not_heard_of(door: Door) -> None:
+def test_an_agent_that_stops_begins_nothing_that_the_conductor_has_not_heard_of(door: Door) -> None:
+    assert door.host.stopping.is_set()
     door.conductor.failures[START] = errors.ConductorTimeout("no answer")
     door.does("stop_instance")
     _stop(door)
