@@ -53,8 +53,9 @@ def draft(engine: Engine, spec: GuestSpec, *, old: Domain | None = None) -> Draf
 
 def plan_disks(engine: Engine, spec: GuestSpec) -> tuple[DiskPlan, ...]:
     """The disks of a guest, those that are there in their recorded formats. Raises what `plan` raises,
-    InvalidVolume, InvalidDiskInfo."""
+    InvalidVolume, InvalidDiskInfo, Invalid (a guest with a TPM)."""
     refuse_volumes(spec)
+    refuse_tpm(spec)
     paths = engine.paths(spec.instance)
     planned = plan(spec, storage_options(engine, spec), paths)
     recorded = disk_info.read(paths.disk_info)
@@ -113,6 +114,15 @@ def refuse_volumes(spec: GuestSpec) -> None:
     if volume is not None:
         reason = f"volume {volume.volume_id} cannot be connected: this driver has no volumes yet"
         raise errors.InvalidVolume(reason=reason)
+
+
+def refuse_tpm(spec: GuestSpec) -> None:
+    """Raise Invalid for a guest whose TPM the stock agent has made: libvirt starts it only with a secret."""
+    if spec.instance.system_metadata.get("vtpm_secret_uuid"):
+        raise errors.Invalid(
+            f"The state of the TPM of instance {spec.instance.uuid} is encrypted, and this driver does not "
+            f"hand its secret to libvirt yet: the guest is left as it is."
+        )
 
 
 def _direct_boot(instance: Any, paths: InstancePaths) -> DirectBoot | None:

@@ -21,6 +21,8 @@ from computed.virt.specs import GuestState
 LOG = logging.getLogger(__name__)
 
 _DESTROY_TRIES: Final = 3
+# VIR_DOMAIN_UNDEFINE_KEEP_TPM, which neither libvirt nor its bindings have before 8.9.
+_KEEP_TPM: Final = 1 << 6
 # Drivers answer flags that they do not know with one of these.
 _FLAG_UNKNOWN: Final = frozenset({Failure.NO_SUPPORT, Failure.INVALID_ARG, Failure.OPERATION_UNSUPPORTED})
 
@@ -133,17 +135,20 @@ class Guest(GuestDevices, GuestAgent):
     # Definition
 
     def undefine(self, *, keep_nvram: bool = False) -> None:
-        """Forget the definition with what libvirt keeps beside it; the guest goes on if it runs."""
+        """Forget the definition with what libvirt keeps beside it, but for what the guest's firmware and its
+        TPM remember if that is wanted; the guest goes on if it runs."""
         flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
         flags |= libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
         flags |= libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM if keep_nvram else libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-        try:
-            self.call("undefineFlags", flags)
-        except errors.LibvirtFailed as error:
-            if error.code not in _FLAG_UNKNOWN:
-                raise
-            # Containers and libvirt's test driver know no flags, and have nothing beside the definition.
-            self.call("undefine")
+        for known in (flags | _KEEP_TPM, flags) if keep_nvram else (flags,):
+            try:
+                self.call("undefineFlags", known)
+                return
+            except errors.LibvirtFailed as error:
+                if error.code not in _FLAG_UNKNOWN:
+                    raise
+        # Containers and libvirt's test driver know no flags, and have nothing beside the definition.
+        self.call("undefine")
 
     @contextmanager
     def transient(self) -> Iterator[None]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
 # Contract: virt_driver.json, libvirt_capabilities, decided "static"; without supports_trusted_certs, since
-# nobody here checks the signatures of images: such servers are for other hosts.
+# nobody here checks the signatures of images, and without supports_vtpm ([libvirt]swtpm_enabled), since no
+# TPM's secret is handed to libvirt here: such servers are for other hosts.
 _ALWAYS: Final = frozenset(
     {
         "has_imagecache",
@@ -48,7 +49,6 @@ def of(conf: cfg.ConfigOpts, reading: Reading | None) -> dict[str, bool]:
     flags = {**capabilities.NONE, **dict.fromkeys(_ALWAYS, True)}
     flags["supports_image_type_qcow2"] = libvirt.images_type not in _RAW_ONLY or conf.force_raw_images
     flags["supports_image_type_ploop"] = libvirt.virt_type == "parallels"
-    flags["supports_vtpm"] = libvirt.swtpm_enabled
     if reading is not None:
         flags.update(_of_host(conf, reading))
     return flags

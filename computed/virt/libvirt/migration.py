@@ -10,7 +10,7 @@ from computed.lib.offload import offload
 from computed.virt.libvirt import ending
 from computed.virt.libvirt.arriving import Arrival
 from computed.virt.libvirt.departing import Departure, refuse_shrinking
-from computed.virt.libvirt.drafting import plan_disks
+from computed.virt.libvirt.drafting import plan_disks, refuse_tpm
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.files import GuestFiles
 from computed.virt.libvirt.plugs import unplug_all
@@ -44,6 +44,10 @@ class LibvirtMigration(LibvirtPart, MigrationPort):
             reason = "containers cannot be resized or moved yet"
             raise errors.InstanceFaultRollback(errors.MigrationPreCheckError(reason=reason))
         refuse_shrinking(spec, flavor)
+        try:
+            refuse_tpm(spec)
+        except errors.Invalid as error:
+            raise errors.InstanceFaultRollback(error) from error
         return Departure(self._engine, spec, migration).run(timeout_seconds)
 
     def finish_migration(

@@ -16,7 +16,14 @@ from computed.lib.undo import undo_on_error
 from computed.virt.libvirt import ending
 from computed.virt.libvirt.design import guest_domain
 from computed.virt.libvirt.design.request import DirectBoot
-from computed.virt.libvirt.drafting import KERNEL, RAMDISK, refuse_volumes, request, storage_options
+from computed.virt.libvirt.drafting import (
+    KERNEL,
+    RAMDISK,
+    refuse_tpm,
+    refuse_volumes,
+    request,
+    storage_options,
+)
 from computed.virt.libvirt.drives import make_config_drive
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.files import disk_order
@@ -119,6 +126,7 @@ class _Rescue:
         return tuple(replace(disk, format=recorded.get(str(disk.path), disk.format)) for disk in planned)
 
     def _draft(self, own_xml: str) -> Domain:
+        refuse_tpm(self._guest)
         asked = request(
             self._engine,
             self._designed,
