@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from computed import errors
 from computed.lib.offload import offload
 from computed.virt.libvirt.drafting import KERNEL, RAMDISK, plan_disks
 from computed.virt.libvirt.drives import make_config_drive
+from computed.virt.libvirt.storage import disk_info
 from computed.virt.libvirt.storage.disks import DiskOrder
 from computed.virt.libvirt.storage.paths import InstancePaths
 
@@ -44,6 +46,17 @@ class GuestFiles:
                 engine.disks.fetch_plain(image_id, name, order)
         engine.disks.create(plan_disks(engine, self._spec), order)
         self._have_console_log()
+
+    def refuse_lost_disks(self) -> None:
+        """Raise DiskNotFound when what the guest has written is not here: a storage that is not mounted comes
+        back, and nothing must have been made in its place. An ephemeral disk that is new is in no record."""
+        recorded = disk_info.read(self.paths.disk_info)
+        for disk in plan_disks(self._engine, self._spec):
+            if disk.path is None or disk.path.exists():
+                continue
+            if disk.kind == "root" or (disk.kind == "ephemeral" and str(disk.path) in recorded):
+                LOG.error("Instance %s is not started: %s is gone", self.paths.uuid, disk.path)
+                raise errors.DiskNotFound(location=str(disk.path))
 
     def have_bases(self) -> None:
         """Fetch images again whose disks lie on files that have vanished. Raises what Disks.restore_base

@@ -38,7 +38,8 @@ def reboot_softly(engine: Engine, instance: Any) -> bool:
 
 
 class Renewal:
-    """A hard reboot, or a start: process, ports and definition are made anew, and files that are missing.
+    """A hard reboot, or a start: process, ports and definition are made anew, and files that are missing and
+    had nothing of the guest's own.
 
     When it fails, the disks are as before and the guest is defined, unless libvirt cannot be asked.
     """
@@ -49,7 +50,8 @@ class Renewal:
         self._spec = spec
 
     def run(self) -> None:
-        """Raises what drafting, files and starting raise, InstancePowerOffFailure."""
+        """Raises DiskNotFound (what the guest has written is not here), what drafting, files and starting
+        raise, InstancePowerOffFailure."""
         engine, spec = self._engine, self._spec
         guest = ending.find(engine, spec.instance.uuid)
         if guest is None:
@@ -64,6 +66,7 @@ class Renewal:
         engine, spec = self._engine, self._spec
         old = None if old_xml is None else Domain.from_xml(old_xml)
         # What cannot be made is refused while the guest still runs.
+        GuestFiles(engine, self._context, spec).refuse_lost_disks()
         draft(engine, spec, old=old)
         if guest is not None:
             ending.stop(guest)

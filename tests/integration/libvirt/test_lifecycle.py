@@ -276,6 +276,30 @@ def test_a_hard_reboot_mends_what_is_missing(bench: Bench) -> None:
     assert bench.downloads == [IMAGE_ID, IMAGE_ID]
 
 
+@pytest.mark.parametrize("lost", ["disk", "disk.eph0", ""], ids=["root", "ephemeral", "all"])
+def test_what_a_guest_has_written_is_never_made_anew(bench: Bench, lost: str) -> None:
+    """Nor is the guest stopped for it: it goes on with files that have no name any more."""
+    spec = bench.spec(flavor={"ephemeral_gb": 1})
+    spec = replace(spec, disks=(*spec.disks, DiskSpec("blank", "/dev/vdb", 1)))
+    bench.driver.spawn(bench.context, spec)
+    before = bench.driver.state(spec.instance).hypervisor_id
+    (bench.files(spec) / lost).rename(bench.directory / "elsewhere")
+    with pytest.raises(errors.DiskNotFound):
+        bench.driver.reboot(bench.context, spec, hard=True)
+    assert bench.driver.state(spec.instance).hypervisor_id == before
+    bench.driver.power_off(spec.instance)
+    with pytest.raises(errors.DiskNotFound):
+        bench.driver.power_on(bench.context, spec)
+    assert bench.power_state(spec) == PowerState.SHUTDOWN
+    bench.virsh("undefine", str(spec.instance.uuid))
+    with pytest.raises(errors.DiskNotFound):
+        bench.driver.power_on(bench.context, spec)
+    assert not (bench.files(spec) / lost).exists()
+    (bench.directory / "elsewhere").rename(bench.files(spec) / lost)
+    bench.driver.power_on(bench.context, spec)
+    assert bench.power_state(spec) == PowerState.RUNNING
+
+
 def test_a_hard_reboot_that_cannot_be_leaves_the_guest_as_it_runs(bench: Bench) -> None:
     spec = bench.spec()
     bench.driver.spawn(bench.context, spec)

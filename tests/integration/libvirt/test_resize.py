@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -199,6 +200,15 @@ def test_a_resize_that_a_restart_cuts_off_is_put_back(bench: Bench, spec: GuestS
     bench.driver.finish_revert_migration(bench.context, replace(spec, power_on=False), None)
     assert paths.disk().read_bytes() == before
     assert not kept_directory(bench, spec).exists()
+
+
+def test_a_revert_does_not_make_lost_disks_anew(bench: Bench, spec: GuestSpec) -> None:
+    leave(bench, spec)
+    shutil.rmtree(kept_directory(bench, spec))
+    shutil.rmtree(bench.files(spec))
+    with pytest.raises(errors.DiskNotFound):
+        bench.driver.finish_revert_migration(bench.context, spec, HERE)
+    assert not bench.files(spec).exists()
 
 
 def test_what_an_older_resize_has_left_is_never_taken_for_the_guest(bench: Bench, spec: GuestSpec) -> None:
