@@ -40,7 +40,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a service is made of; cmd or embedded put it together."""
+    """What a service is made of; cmd/wiring.py puts it together."""
 
     host: ComputeHost
     manager: ComputeManager

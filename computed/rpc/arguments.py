@@ -26,8 +26,8 @@ _LISTS: Final[Mapping[str, str]] = {"instances": "Instance", "events": "Instance
 
 
 def check_arguments(call: Call, arguments: Arguments, host_name: str) -> None:
-    """Raise TypeError for an argument that is not what its name says, InstanceNotFound for an instance
-    that is not here (only of calls that want their own)."""
+    """Raise TypeError for an argument that is not what its name says, ValueError for an instance without a
+    uuid, InstanceNotFound for one that is not here (only of calls that want their own)."""
     for name, value in arguments.items():
         if name in _OBJECTS and (value is not None or name in _NEVER_NONE):
             _check_object(call.name, name, value, _OBJECTS[name])

@@ -42,16 +42,15 @@ class Call:
     """One row of the table of RPC methods (contract: compute_rpc.json, methods).
 
     `event` is the name of the action event recorded around the operation, or None. `lock` names the
-    lock to hold meanwhile, or returns None for no lock. `expected_errors` are answers, not failures:
+    lock to hold meanwhile; without it none is. `expected_errors` are answers, not failures:
     the caller gets them and the log does not shout. `own_instance` says that the instance must live on
     this host: a stray message is refused before anything is touched. `background` lets the operation
-    leave the pool of RPC threads, for casts that may last minutes. `operation` is None as long as the
-    verb is not built.
+    leave the pool of RPC threads, for casts that may last minutes.
     """
 
     name: str
     arguments: tuple[Argument, ...]
-    operation: Operation | None = None
+    operation: Operation
     event: str | None = None
     notify_exception: bool = True
     records_fault: bool = False
@@ -60,7 +59,7 @@ class Call:
     deletes_image_on_error: bool = False
     own_instance: bool = False
     background: bool = False
-    lock: Callable[[Arguments], str | None] | None = None
+    lock: Callable[[Arguments], str] | None = None
     expected_errors: tuple[type[Exception], ...] = field(default=())
 
     def bind(self, given: Arguments) -> dict[str, Any]:

@@ -60,12 +60,12 @@ MIGRATION, IMAGE = Guard.MIGRATION, Guard.IMAGE
 Errors = tuple[type[Exception], ...]
 
 
-def instance_lock(arguments: Arguments) -> str | None:
+def instance_lock(arguments: Arguments) -> str:
     """One verb at a time on one instance."""
     return str(arguments["instance"].uuid)
 
 
-def interface_lock(arguments: Arguments) -> str | None:
+def interface_lock(arguments: Arguments) -> str:
     """Interfaces of one instance may change at the same time, one port may not."""
     return f"interface-{arguments['instance'].uuid}-{arguments['port_id']}"
 
@@ -74,7 +74,7 @@ def _row(
     name: str,
     arguments: str,
     guards: Guard,
-    operation: Operation | None = None,
+    operation: Operation,
     *,
     expected: Errors = (),
     lock: bool = False,
@@ -122,7 +122,7 @@ _QUIESCE: Final[Errors] = (
     errors.NovaException,
     NotImplementedError,
 )
-_NOT_BUILT: Final[Errors] = (NotImplementedError,)
+_DRIVER_CANNOT: Final[Errors] = (NotImplementedError,)
 _CRASH_DUMP: Final[Errors] = (
     NotImplementedError,
     errors.TriggerCrashDumpNotSupported,
@@ -278,14 +278,14 @@ _ROWS: Final = (
         "instance volume_id create_info",
         NOTIFY | OWN,
         volume_snapshots.volume_snapshot_create,
-        expected=_NOT_BUILT,
+        expected=_DRIVER_CANNOT,
     ),
     _row(
         "volume_snapshot_delete",
         "instance volume_id snapshot_id delete_info",
         NOTIFY | OWN,
         volume_snapshots.volume_snapshot_delete,
-        expected=_NOT_BUILT,
+        expected=_DRIVER_CANNOT,
     ),
     _row(
         "allow_share",
@@ -293,7 +293,7 @@ _ROWS: Final = (
         EVENT | OWN,
         shares.allow_share,
         lock=True,
-        expected=_NOT_BUILT,
+        expected=_DRIVER_CANNOT,
     ),
     _row(
         "deny_share",
@@ -301,7 +301,7 @@ _ROWS: Final = (
         EVENT | OWN,
         shares.deny_share,
         lock=True,
-        expected=_NOT_BUILT,
+        expected=_DRIVER_CANNOT,
     ),
     # Resize and cold migration
     _row("prep_resize", _PREP_RESIZE_ARGUMENTS, REVERT, resize.prep_resize),

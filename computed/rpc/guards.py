@@ -32,8 +32,6 @@ def run_guarded(host: ComputeHost, context: Any, call: Call, arguments: Argument
         for is_wanted, guard in _GUARDS:
             if is_wanted(call):
                 stack.enter_context(guard(host, context, call, arguments))
-        if call.operation is None:
-            raise NotImplementedError(f"this compute does not do {call.name} yet")
         return call.operation(host, context, **arguments)
 
 
@@ -122,8 +120,7 @@ def _image_removal(
 
 def _lock(host: ComputeHost, context: Any, call: Call, arguments: Arguments) -> AbstractContextManager[None]:
     assert call.lock is not None
-    key = call.lock(arguments)
-    return host.locks.hold(key) if key is not None else ExitStack()  # type: ignore[return-value]
+    return host.locks.hold(call.lock(arguments))
 
 
 # The order, outermost first.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class ComputeHost:
     """One compute service: its name, options, hypervisor, ledger and the services it speaks to.
 
-    Built once, in cmd/ or embedded/; operations, periodic tasks and the guards get it as their first
+    Built once, by cmd/wiring.py; operations, periodic tasks and the guards get it as their first
     argument and keep nothing of their own between calls.
     """
 

@@ -221,7 +221,8 @@ def move_here(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any
     """The destination of a move whose source still uses the volumes: one more attachment each, for this host.
 
     attachment_id and connection_info of every volume's mapping are replaced and saved; the undo deletes the
-    new attachment and puts the old ones back. The caller remembers the old ids first, for `leave`.
+    new attachment and puts the old ones back. The caller remembers the old ids first, for
+    `volume_release.leave`.
     """
     for bdm in volume_bdms(bdms):
         old = (bdm.attachment_id, bdm.connection_info)

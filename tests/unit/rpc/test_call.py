@@ -4,7 +4,7 @@ import pytest
 
 from computed.rpc.call import REQUIRED, Argument, Call, parse_arguments
 
-CALL = Call("verb", parse_arguments("instance node=None wipe=False"))
+CALL = Call("verb", parse_arguments("instance node=None wipe=False"), print)
 
 
 def test_arguments_are_read_from_text() -> None:

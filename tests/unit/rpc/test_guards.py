@@ -184,27 +184,21 @@ def test_a_failed_snapshot_takes_its_image_along(door: Door) -> None:
 
 
 @pytest.mark.parametrize("name", ["pause_instance", "suspend_instance", "rescue_instance"])
-def test_a_cast_that_is_not_built_leaves_a_fault_and_frees_the_instance(door: Door, name: str) -> None:
+def test_a_cast_that_the_driver_cannot_do_leaves_a_fault_and_frees_it(door: Door, name: str) -> None:
     more = {"rescue_password": None, "rescue_image_ref": None, "clean_shutdown": True}
     arguments = more if name == "rescue_instance" else {}
-    door.calls[name] = _unbuilt(door, name)
+    door.does(name, _fails(NotImplementedError("this driver cannot")))
     door.cast(name, instance=door.instance(task_state="pausing"), **arguments)
     assert door.conductor.names == [START, FINISH, SAVE, FAULT]
     fault = door.conductor.details(FAULT)
     assert (fault["message"], fault["code"]) == ("NotImplementedError", 500)
-    assert f"this compute does not do {name} yet" in fault["details"]
+    assert "this driver cannot" in fault["details"]
 
 
-def test_a_call_that_is_not_built_says_so(door: Door) -> None:
-    door.calls["get_diagnostics"] = _unbuilt(door, "get_diagnostics")
-    with pytest.raises(NotImplementedError, match="does not do get_diagnostics yet"):
+def test_a_call_that_the_driver_cannot_do_says_so(door: Door) -> None:
+    door.does("get_diagnostics", _fails(NotImplementedError("this driver cannot")))
+    with pytest.raises(NotImplementedError, match="this driver cannot"):
         door.call("get_diagnostics", instance=door.instance())
-
-
-def _unbuilt(door: Door, name: str) -> Any:
-    from dataclasses import replace
-
-    return replace(door.calls[name], operation=None)
 
 
 def test_verbs_of_one_instance_take_turns_and_others_do_not_wait(door: Door) -> None:
