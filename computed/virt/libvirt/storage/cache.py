@@ -124,8 +124,9 @@ class ImageCache:
             raise _too_large(largest_bytes, image.info.virtual_size_bytes)
         return image
 
-    def plain_file(self, source: ImageSource) -> Path:
-        """A file that no tool opens as a disk (a kernel, a ramdisk), in the cache as it came.
+    def plain_file(self, source: ImageSource, *, while_idle: Callable[[], Any] = nullcontext) -> Path:
+        """A file that no tool opens as a disk (a kernel, a ramdisk), in the cache as it came; `while_idle` as
+        of SingleFlight.do.
 
         Raises CouldNotFetchImage, GlanceConnectionFailed, OSError.
         """
@@ -143,7 +144,8 @@ class ImageCache:
             size = base.stat().st_size
             return CachedImage(base, ImageInfo("raw", size, size, None, None, None, None))
 
-        return self._flights.do(f"{name} as a file", have, not_shared=_ONE_TENANTS).path
+        key = f"{name} as a file"
+        return self._flights.do(key, have, while_idle=while_idle, not_shared=_ONE_TENANTS).path
 
     def made(self, name: str, make: Callable[[Path], None]) -> CachedImage:
         """A raw base file that this host makes itself (`swap_512`, `ephemeral_1_0706d66`), made if need be.

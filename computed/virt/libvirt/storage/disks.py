@@ -74,7 +74,7 @@ class Disks:
         order.paths.create()
         path = order.paths.disk(name)
         if not path.exists():
-            base = self._cache.plain_file(order.source_of(image_id))
+            base = self._cache.plain_file(order.source_of(image_id), while_idle=order.while_idle)
             with _removed_on_error(path):
                 copy_file(base, path)
                 disk_info.remember(order.paths.disk_info, path, "raw")

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -226,6 +228,34 @@ def test_a_kernel(tmp_path):
     assert host.formats() == {str(path): "raw"}
     host.disks.fetch_plain(IMAGE_ID, "kernel", host.order)
     assert host.shop.reads == [0]
+
+
+def test_who_waits_for_a_kernel_is_idle(tmp_path):
+    idle = threading.Event()
+
+    @contextmanager
+    def while_idle():
+        idle.set()
+        yield
+
+    host = Host(tmp_path, b"kernel" * 100, "aki", while_idle=while_idle)
+    host.shop.gate = threading.Event()
+
+    def fetch(name):
+        thread = threading.Thread(target=lambda: host.disks.fetch_plain(IMAGE_ID, name, host.order))
+        thread.start()
+        return thread
+
+    threads = [fetch("kernel")]
+    assert host.shop.started.wait(10)
+    assert not idle.is_set()
+    threads.append(fetch("kernel.rescue"))
+    waits = idle.wait(5)
+    host.shop.gate.set()
+    for thread in threads:
+        thread.join(30)
+    assert waits
+    assert (host.files(), host.shop.reads) == (["disk.info", "kernel", "kernel.rescue"], [0])
 
 
 def _file_system(tmp_path, size_mib=8):
