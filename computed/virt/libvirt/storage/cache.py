@@ -130,8 +130,8 @@ class ImageCache:
 
         Raises CouldNotFetchImage, GlanceConnectionFailed, OSError.
         """
-        name = image_file_name(source.image_id)
-        base = self.paths.base / name
+        base = self.paths.plain_file(source.image_id)
+        name = base.name
 
         def have() -> CachedImage:
             with self.locks.hold(name):
@@ -144,8 +144,7 @@ class ImageCache:
             size = base.stat().st_size
             return CachedImage(base, ImageInfo("raw", size, size, None, None, None, None))
 
-        key = f"{name} as a file"
-        return self._flights.do(key, have, while_idle=while_idle, not_shared=_ONE_TENANTS).path
+        return self._flights.do(name, have, while_idle=while_idle, not_shared=_ONE_TENANTS).path
 
     def made(self, name: str, make: Callable[[Path], None]) -> CachedImage:
         """A raw base file that this host makes itself (`swap_512`, `ephemeral_1_0706d66`), made if need be.

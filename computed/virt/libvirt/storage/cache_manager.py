@@ -13,11 +13,11 @@ from typing import Final
 from computed import errors
 from computed.virt.libvirt.storage import disk_info, headers
 from computed.virt.libvirt.storage.cache import CONVERTED, PART, BaseLocks, mark_used
-from computed.virt.libvirt.storage.paths import DISK_INFO, CachePaths, image_file_name
+from computed.virt.libvirt.storage.paths import DISK_INFO, CachePaths, image_file_name, plain_file_name
 
 LOG = logging.getLogger(__name__)
 
-_IMAGE: Final = re.compile(r"[0-9a-f]{40}")
+_IMAGE: Final = re.compile(r"[0-9a-f]{40}(_plain)?")
 _RESIZED: Final = re.compile(r"([0-9a-f]{40})_(\d+|sm)")
 _MADE: Final = re.compile(r"swap_\d+|ephemeral_\d+_[0-9a-f]{7}(_\w+)?")
 _UNFINISHED: Final = re.compile(rf".+({re.escape(PART)}|{re.escape(CONVERTED)})")
@@ -93,6 +93,7 @@ class CacheManager:
     def _needed_names(self, in_use: InUse) -> set[str]:
         images = {image_file_name(image_id) for image_id in in_use.image_ids}
         needed = images | in_use.names | self._backing_names()
+        needed.update(plain_file_name(image_id) for image_id in in_use.image_ids)
         for path in self._paths.base.iterdir():
             resized = _RESIZED.fullmatch(path.name)
             if resized and resized.group(1) in images:

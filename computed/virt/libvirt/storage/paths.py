@@ -133,7 +133,17 @@ class CachePaths:
         """The cached file of an image."""
         return self.base / image_file_name(image_id)
 
+    def plain_file(self, image_id: str) -> Path:
+        """The cached file of an image that is used as it came; nobody has looked into it."""
+        return self.base / plain_file_name(image_id)
+
 
 def image_file_name(image_id: str) -> str:
     """The name of an image's file in the cache: the SHA-1 of its id (contract image_cache.name_rule)."""
     return hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()
+
+
+def plain_file_name(image_id: str) -> str:
+    """The name in the cache of an image that is used as it came (a kernel, a ramdisk). Another than that of
+    the same image as a disk, which has been inspected and may have been converted; stock has one for both."""
+    return f"{image_file_name(image_id)}_plain"

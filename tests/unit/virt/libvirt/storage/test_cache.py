@@ -279,9 +279,27 @@ def test_a_kernel_is_kept_as_it_came(cache, paths, no_qemu_img):
     kernel = b"MZ".ljust(510, b"\0") + b"\x55\xaa" + b"code" * 1000
     shop = Shop(kernel)
     assert cache.plain_file(shop.source("aki")).read_bytes() == kernel
-    assert cache.plain_file(shop.source("aki")) == paths.image(IMAGE_ID)
+    assert cache.plain_file(shop.source("aki")) == paths.plain_file(IMAGE_ID)
     assert shop.reads == [0]
     assert not no_qemu_img.exists()
+
+
+def test_what_came_as_a_kernel_is_no_disk_yet(cache, tmp_path):
+    """Anybody may name any image as the kernel of another; its own format counts when it is booted from."""
+    shop = Shop(qcow2_of(tmp_path, RAW))
+    assert cache.plain_file(shop.source("qcow2")).read_bytes() == shop.data
+    assert not cache.has(IMAGE_ID)
+    image = cache.image(shop.source("qcow2"))
+    assert (image.format, image.path.read_bytes()) == ("raw", RAW)
+    assert cache.plain_file(shop.source("qcow2")).read_bytes() == shop.data
+    assert shop.reads == [0, 0]
+
+
+def test_what_came_as_a_kernel_is_refused_as_a_disk_that_it_is_not(cache):
+    shop = Shop(RAW)
+    cache.plain_file(shop.source("vmdk"))
+    with pytest.raises(errors.ImageUnacceptable, match="declared as vmdk"):
+        cache.image(shop.source("vmdk"))
 
 
 def test_a_base_file_of_our_own_is_made_once(cache, paths):

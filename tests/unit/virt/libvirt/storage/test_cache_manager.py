@@ -53,6 +53,8 @@ def host(tmp_path):
     [
         (IMAGE, DAY, True),
         (IMAGE, DAY - 1, False),
+        (f"{IMAGE}_plain", DAY, True),
+        (f"{IMAGE}_plain", DAY - 1, False),
         (f"{IMAGE}_20", 3600, True),
         (f"{IMAGE}_20", 3599, False),
         (f"{IMAGE}_sm", 3600, True),
@@ -73,7 +75,7 @@ def test_what_is_unused_and_old_is_removed_if_it_is_ours(name, age, is_removed, 
 
 
 def test_what_is_in_use_is_refreshed(host):
-    kept = [host.base(IMAGE), host.base(f"{IMAGE}_20"), host.base("swap_512")]
+    kept = [host.base(IMAGE), host.base(f"{IMAGE}_20"), host.base(f"{IMAGE}_plain"), host.base("swap_512")]
     host.base("swap_16")
     assert host.run("image-1", names=["swap_512"]) == ["swap_16"]
     assert all(path.stat().st_mtime > NOW for path in kept)
