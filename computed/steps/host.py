@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from oslo_utils import timeutils
 
 from computed.lib.locks import KeyedLocks
 from computed.lib.slots import Slots
@@ -63,6 +66,10 @@ class ComputeHost:
     console_tokens: ConsoleTokens = field(default_factory=ConsoleTokens)
     ungrouped: Remembered = field(default_factory=Remembered)
     """Instances known to be in no server group."""
+    prepared: Remembered = field(default_factory=Remembered)
+    """Migrations for which this host has been asked to make room, whatever came of it."""
+    began_at: datetime.datetime = field(default_factory=lambda: timeutils.utcnow(with_timezone=True))
+    """Since when this process remembers anything; aware, UTC."""
     hypervisor_watch: HypervisorWatch = field(default_factory=HypervisorWatch)
     arrivals: Arrivals = field(default_factory=Arrivals)
     departures: Departures = field(init=False)

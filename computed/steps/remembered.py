@@ -16,13 +16,15 @@ class Remembered:
         self._guard = threading.Lock()
         self._words: dict[str, None] = {}
 
-    def add(self, word: str) -> None:
-        """Remember `word` as the newest."""
+    def add(self, word: str) -> bool:
+        """Remember `word` as the newest; whether it was not remembered before."""
         with self._guard:
+            is_new = word not in self._words
             self._words.pop(word, None)
             self._words[word] = None
             while len(self._words) > self._most:
                 del self._words[next(iter(self._words))]
+        return is_new
 
     def __contains__(self, word: str) -> bool:
         with self._guard:

@@ -6,9 +6,10 @@ import logging
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from computed import errors
+from computed import errors, objects
+from computed.states import MigrationStatus
 from computed.steps import moves, overtaken, resizing
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _GONE = (errors.InstanceNotFound, errors.MigrationNotFound)
+_NOT_BEGUN: Final = (MigrationStatus.ACCEPTED, MigrationStatus.QUEUED, MigrationStatus.PRE_MIGRATING)
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ def prep_resize(  # noqa: PLR0913 (the arguments of the RPC)
     """Hold room here for an instance that is resized or moved, and have its host send it.
 
     What fails goes back to the conductor for another host if it may be tried again, else it is raised and
-    the instance is in ERROR, or as before when nothing has happened to it.
+    the instance is in ERROR, or as before when nothing has happened to it. An order that comes twice, however
+    late, changes nothing.
     """
     if migration is None:
         raise errors.MigrationError(reason="a resize came without its migration record")
-    if host.tracker.expects(instance.uuid, migration.uuid):
-        LOG.info("Migration %s of instance %s is under way already", migration.uuid, instance.uuid)
+    if _has_come_before(host, context, instance, migration):
+        LOG.info("Migration %s of instance %s was ordered again", migration.uuid, instance.uuid)
         return
     order = _Order(
         instance=instance,
@@ -81,6 +84,31 @@ def prep_resize(  # noqa: PLR0913 (the arguments of the RPC)
         except Exception:
             resizing.fail_migration(host, migration)
             raise
+
+
+def _has_come_before(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bool:
+    """Whether this host was asked before. The conductor asks no host twice, even when it sends a resize on.
+
+    The record is read only when a process before this one may have been asked: it costs every resize a call.
+    """
+    is_new = host.prepared.add(migration.uuid)
+    if not is_new or host.tracker.expects(instance.uuid, migration.uuid):
+        return True
+    created_at = migration.created_at if migration.obj_attr_is_set("created_at") else None
+    # Records are dated in whole seconds.
+    if created_at is not None and created_at >= host.began_at.replace(microsecond=0):
+        return False
+    try:
+        known = patiently(
+            f"Looking at migration {migration.uuid}",
+            lambda is_repeated: objects.Migration.get_by_id(context, migration.id),
+            stopping=host.stopping,
+        )
+    except Exception as error:
+        # Whatever it is, the first save meets it again, and all that is held is given back then.
+        LOG.info("Migration %s could not be looked at: %s", migration.uuid, error)
+        return False
+    return known.status not in _NOT_BEGUN
 
 
 def _prepare(host: ComputeHost, context: Any, order: _Order) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -32,10 +33,13 @@ LOST = errors.InternalError(err="lost")
 
 
 class Replay:
-    """Keeps what the agents send each other, to send it once more."""
+    """Keeps what the agents, and with `role` the conductor, send the agents, to send it once more."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, role: ConductorRole | None = None) -> None:
         self.sent: dict[str, Callable[[], None]] = {}
+        self.orders: list[Callable[[], None]] = []
+        if role is not None:
+            self._tap_conductor(role)
         for agent in cloud.agents.values():
             self._tap(agent.host.computes)
 
@@ -48,6 +52,16 @@ class Replay:
             send(context, host, name, **given)
 
         client._cast = cast
+
+    def _tap_conductor(self, role: ConductorRole) -> None:
+        send = role._cast
+
+        def cast(context: Any, server: str, method: str, **given: Any) -> None:
+            kept = {key: copy.deepcopy(value) for key, value in given.items()}
+            self.orders.append(lambda: send(context, server, method, **kept))
+            send(context, server, method, **given)
+
+        role._cast = cast  # type: ignore[method-assign]
 
 
 def whole(cloud: Cloud, uuid: str) -> dict[str, Any]:
@@ -265,6 +279,56 @@ def test_orders_that_come_twice(pair: Cloud) -> None:
     assert whole(pair, uuid) == before
     assert guests(pair, HOST) == {uuid: 1} and guests(pair, SECOND) == {}
     assert pair.faults(uuid) == []
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_order_that_comes_again_when_all_is_done(pair: Cloud, is_restarted: bool) -> None:
+    """Also at a destination whose agent of now has not had it the first time."""
+    role = ConductorRole(pair)
+    replay = Replay(pair, role)
+    (uuid,) = pair.boot(host=HOST)
+
+    def again(number: int) -> None:
+        if is_restarted:
+            # An order is older than the agent when it is of an earlier second.
+            time.sleep(1.0)
+            pair.agents[SECOND].stop()
+            pair.agents[SECOND].start()
+            pair.settle()
+        audit(pair)
+        before = whole(pair, uuid)
+        replay.orders[number]()
+        pair.settle()
+        assert whole(pair, uuid) == before
+
+    role.resize(uuid, "m1.micro", to=SECOND)
+    again(0)
+    role.revert(uuid)
+    assert states_of(pair, uuid) == ("active", None, HOST, HOST)
+    again(0)
+    second = len(replay.orders)
+    migration = role.resize(uuid, "m1.micro", to=SECOND)
+    again(0)
+    again(second)
+    role.confirm(uuid)
+    assert states_of(pair, uuid) == ("active", None, SECOND, SECOND)
+    assert role.holds(uuid) == {SECOND: MICRO} and role.holds(migration) == {}
+    again(second)
+
+
+def test_order_that_comes_again_where_it_has_failed(pair: Cloud) -> None:
+    """The next host of the list has it meanwhile."""
+    pair.add_host(THIRD)
+    role = ConductorRole(pair)
+    replay = Replay(pair, role)
+    (uuid,) = pair.boot(host=HOST)
+    pair.trouble("Migration", "save", LOST)
+    role.resize(uuid, "m1.micro", to=SECOND, alternates=[THIRD])
+    assert states_of(pair, uuid) == ("resized", None, THIRD, THIRD)
+    before = whole(pair, uuid)
+    replay.orders[0]()
+    pair.settle()
+    assert whole(pair, uuid) == before
 
 
 def test_messages_after_the_deletion(pair: Cloud) -> None:
