@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
-from computed.states import PowerState
+from computed.states import PowerState, TaskState
 from computed.steps.power import power_state
-from computed.steps.records import advance
+from computed.steps.records import advance, require
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -23,6 +23,8 @@ _HARMLESS: Final = (errors.SetAdminPasswdNotSupported, errors.InstanceAgentNotEn
 def set_admin_password(host: ComputeHost, context: RequestContext, *, instance: Any, new_pass: str) -> None:
     """Set the password; whatever happens, the server is then free for the next verb.
 
+    An order that comes late sets none: the server may have a newer one.
+
     Raises InstancePasswordSetFailed, whose text never is that of the driver's error: it could hold the
     password. SetAdminPasswdNotSupported, InstanceAgentNotEnabled and NotImplementedError pass.
     """
@@ -30,6 +32,7 @@ def set_admin_password(host: ComputeHost, context: RequestContext, *, instance: 
         raise errors.InstancePasswordSetFailed(
             instance=instance.uuid, reason=f"instance {instance.uuid} is not running"
         )
+    require(instance, (TaskState.UPDATING_PASSWORD,))
     try:
         host.driver.set_admin_password(instance, new_pass)
     except _HARMLESS:

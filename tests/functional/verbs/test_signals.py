@@ -182,6 +182,17 @@ def test_password_gives_way_to_a_deletion(bench, server):
     assert bench.states(server.uuid) == ("active", "deleting")
 
 
+def test_password_that_comes_late_is_not_set(bench, server):
+    """The owner has set another one since."""
+    late = bench.set_task(server.uuid, "updating_password")
+    set_password(bench, server)
+    said = console(bench, server)
+    with pytest.raises(errors.UnexpectedTaskStateError):
+        bench.call("set_admin_password", instance=late, new_pass="older")
+    assert console(bench, server) == said
+    assert shown(bench, server) == ("active", None, ON)
+
+
 # Power updates
 
 
