@@ -144,6 +144,27 @@ def test_cephfs_has_a_name_and_a_secret_for_each_server(cloud: Cloud, off: str) 
     assert share.access_key not in str(cloud.rows("ShareMapping", instance_uuid=off))
 
 
+def test_an_order_that_comes_twice_leaves_a_share_in_use_active(cloud: Cloud, off: str) -> None:
+    share_id = cloud.embedded.shares.add()
+    sent = allow(cloud, off, share_id)
+    cloud.verb(off, "start")
+    notices = Notices(cloud.bus)
+    send(cloud, "allow_share", off, sent)
+    assert (statuses(cloud, off), mounted(cloud)) == (["active"], {(share_id, off)})
+    assert cloud.events(off)[-1] == ("compute_allow_share", "Success")
+    assert notices.names(off) == []
+
+
+def test_a_detachment_that_comes_twice_leaves_a_share_that_is_back(cloud: Cloud, off: str) -> None:
+    share_id = cloud.embedded.shares.add()
+    late = allow(cloud, off, share_id)
+    late.status = "detaching"
+    deny(cloud, off)
+    allow(cloud, off, share_id)
+    send(cloud, "deny_share", off, late)
+    assert (statuses(cloud, off), cloud.embedded.shares.allowed(share_id)) == (["inactive"], [NFS_HERE])
+
+
 def test_a_server_that_goes_takes_its_access_along(cloud: Cloud, off: str) -> None:
     share_id = cloud.embedded.shares.add()
     allow(cloud, off, share_id)
