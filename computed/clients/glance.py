@@ -77,21 +77,46 @@ class GlanceImages:
         return on_wire(image)
 
     def download(
-        self, context: Any, image_id: str, *, metadata: Mapping[str, Any] | None = None
+        self, context: Any, image_id: str, *, metadata: Mapping[str, Any] | None = None, offset: int = 0
     ) -> Iterator[bytes]:
         """The bytes of one image in chunks; the last one comes only if all of them have the image's hash.
 
-        `metadata` is what `show` returned for it, if the caller has that. Raises, besides what `show`
-        raises, ImageNotActive and ImageUnacceptable (no data) at once, and while it is read
+        From `offset` on, only their number is known to be right: whoever has the bytes before them must see
+        to the hash. `metadata` is what `show` returned for it, if the caller has that. Raises, besides what
+        `show` raises, ImageNotActive and ImageUnacceptable (no data) at once, and while it is read
         CouldNotFetchImage (wrong hash or length) and GlanceConnectionFailed (the connection broke).
         """
         image = self.show(context, image_id) if metadata is None else metadata
         if image.get("status") != _ACTIVE:
             raise errors.ImageNotActive(image_id=image_id)
-        response = self._ask(context, image_id, f"/v2/images/{image_id}/file", stream=True)
+        size = image.get("size")
+        response, begin = self._data(context, image_id, offset)
         if response.status_code == 204:
             raise errors.ImageUnacceptable(image_id=image_id, reason="it has no data")
-        return _verified(_chunks(response), image_id, Digest.of(image), image.get("size"))
+        if begin:
+            return _verified(_chunks(response), image_id, None, size and size - begin)
+        return _after(offset, _verified(_chunks(response), image_id, Digest.of(image), size))
+
+    def _data(self, context: Any, image_id: str, offset: int) -> tuple[Any, int]:
+        """An answer that has the bytes from `offset` on, and where it begins: there, or at 0 where glance or
+        its store cannot begin elsewhere."""
+        path = f"/v2/images/{image_id}/file"
+        if offset:
+            try:
+                response = self._ask(
+                    context, image_id, path, stream=True, headers={"Range": f"bytes={offset}-"}
+                )
+            except errors.ImageBadRequest as refusal:
+                # HTTP 416, or 400 of a store without random access.
+                LOG.info("Image %s is not given from byte %d on: %s", image_id, offset, refusal)
+            else:
+                begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+                if response.status_code == 206 and begins and int(begins[1]) == offset:
+                    return response, offset
+                if response.status_code == 200:
+                    return response, 0
+                response.close()
+        return self._ask(context, image_id, path, stream=True), 0
 
     def delete(self, context: Any, image_id: str) -> None:
         """Remove one image. Raises what `show` raises."""
@@ -266,6 +291,16 @@ def _checked(response: Any, image_id: str, method: str) -> Any:
     if status in (404, 410):
         raise errors.ImageNotFound(image_id=image_id)
     raise errors.ImageBadRequest(image_id=image_id, response=f"HTTP {status}")
+
+
+def _after(offset: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """What comes after the first `offset` bytes."""
+    position = 0
+    for chunk in chunks:
+        rest = chunk[max(offset - position, 0) :]
+        position += len(chunk)
+        if rest:
+            yield rest
 
 
 def _chunks(response: Any) -> Iterator[bytes]:

@@ -15,8 +15,8 @@ class ImageService(Protocol):
     def show(self, context: Any, image_id: str) -> dict[str, Any]:
         """Metadata of one image; raises ImageNotFound, ImageNotAuthorized, GlanceConnectionFailed."""
 
-    def download(self, context: Any, image_id: str) -> Iterator[bytes]:
-        """The bytes of one image, in chunks."""
+    def download(self, context: Any, image_id: str, *, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of one image from `offset` on, in chunks."""
 
     def delete(self, context: Any, image_id: str) -> None:
         """Remove one image; raises ImageDeleteConflict when it is in use."""

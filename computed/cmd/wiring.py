@@ -129,7 +129,7 @@ def _collaborators(images: ImageService, watch: HypervisorWatch) -> Collaborator
     return Collaborators(
         reachable=watch.tell,
         show_image=lambda context, image_id: images.show(context, image_id),
-        download_image=lambda context, image_id: images.download(context, image_id),
+        download_image=lambda context, image_id, start: images.download(context, image_id, offset=start),
         interface_tags=_interface_tags,
     )
 

@@ -92,13 +92,14 @@ class ImageDirectory:
         """
         return self.find(image_id)
 
-    def download(self, context: Any, image_id: str) -> Iterator[bytes]:
-        """The bytes of one image in chunks; raises ImageNotFound, ImageNotActive."""
+    def download(self, context: Any, image_id: str, *, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of one image from `offset` on, in chunks; raises ImageNotFound, ImageNotActive."""
         if self._is_made(image_id):
-            yield from self.made.download(image_id)
+            yield from self.made.download(image_id, offset)
             return
         try:
             with self._find(image_id).open("rb") as file:
+                file.seek(offset)
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
         except FileNotFoundError as exc:

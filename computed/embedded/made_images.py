@@ -81,11 +81,12 @@ class MadeImages:
             raise errors.ImageNotFound(image_id=image_id)
         self._write({**image, "status": "active", "size": path.stat().st_size})
 
-    def download(self, image_id: str) -> Iterator[bytes]:
-        """The bytes of an image in chunks; raises ImageNotFound, ImageNotActive."""
+    def download(self, image_id: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of an image from `offset` on, in chunks; raises ImageNotFound, ImageNotActive."""
         if self._existing(image_id)["status"] != "active":
             raise errors.ImageNotActive(image_id=image_id)
         with self._path(image_id, "data").open("rb") as file:
+            file.seek(offset)
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 

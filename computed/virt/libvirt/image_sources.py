@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from computed.virt.libvirt.storage.download import ImageSource, from_start
+from computed.virt.libvirt.storage.download import ImageSource
 
 if TYPE_CHECKING:
     from computed.virt.collaborators import Collaborators
@@ -24,7 +24,7 @@ class ImageSources:
         """
         image = self._collaborators.show_image(context, image_id)
 
-        def download() -> Iterator[bytes]:
-            return self._collaborators.download_image(context, image_id)
+        def read(offset: int) -> Iterator[bytes]:
+            return self._collaborators.download_image(context, image_id, offset)
 
-        return ImageSource.of(image, from_start(download))
+        return ImageSource.of(image, read)

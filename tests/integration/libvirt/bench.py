@@ -99,9 +99,10 @@ class Bench:
             **more,
         }
 
-    def _download(self, context: Any, image_id: str) -> Iterator[bytes]:
+    def _download(self, context: Any, image_id: str, offset: int) -> Iterator[bytes]:
         self.downloads.append(image_id)
         with self.images[image_id]["path"].open("rb") as file:
+            file.seek(offset)
             while chunk := file.read(1 << 20):
                 yield chunk
 

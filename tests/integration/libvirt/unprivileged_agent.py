@@ -46,7 +46,7 @@ def main() -> None:
                 "disk_format": "qcow2",
                 "size": image.stat().st_size,
             },
-            download_image=lambda context, image_id: iter([image.read_bytes()]),
+            download_image=lambda context, image_id, offset: iter([image.read_bytes()[offset:]]),
         ),
     )
     seen: dict[str, Any] = {"uid": os.getuid(), "capabilities": capabilities("self")}

@@ -55,6 +55,7 @@ class Server:
         self.requests = []
         self.methods = []
         self.bodies = []
+        self.ranges = []
         methods = {
             "do_GET": lambda handler: self._handle(handler),
             "do_DELETE": lambda handler: self._handle(handler),
@@ -74,17 +75,20 @@ class Server:
         self.methods.append(request.command)
         self.bodies.append(_body(request))
         queue = self.answers[request.path]
-        status, body, length = queue.pop(0) if len(queue) > 1 else queue[0]
+        status, body, length, headers = queue.pop(0) if len(queue) > 1 else queue[0]
+        self.ranges.append(request.headers.get("range"))
         request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name, value)
         request.send_header("connection", "close")
         if status != 204:
             request.send_header("content-length", str(length))
         request.end_headers()
         request.wfile.write(body)
 
-    def put(self, path, status, body, length=None):
+    def put(self, path, status, body, length=None, **headers):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.setdefault(path, []).append((status, body, length or len(body)))
+        self.answers.setdefault(path, []).append((status, body, length or len(body), headers))
 
 
 def _silent(*args):
@@ -185,6 +189,63 @@ def test_a_connection_that_breaks_half_way_is_told(server, images):
     server.put(f"{PATH}/file", 200, DATA[:1000], length=len(DATA))
     with pytest.raises(errors.GlanceConnectionFailed):
         list(images.download(None, "i"))
+
+
+OFFSET = 1_500_000
+
+
+def from_offset(images):
+    return b"".join(images.download(None, "i", offset=OFFSET))
+
+
+def content_range(start):
+    return {"content-range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"}
+
+
+def test_the_rest_of_an_image_is_all_that_is_asked_for(server, images):
+    server.put(PATH, 200, IMAGE)
+    server.put(f"{PATH}/file", 206, DATA[OFFSET:], **content_range(OFFSET))
+    assert from_offset(images) == DATA[OFFSET:]
+    assert server.ranges == [None, f"bytes={OFFSET}-"]
+
+
+def test_a_store_that_gives_the_whole_image_all_the_same(server, images):
+    server.put(PATH, 200, IMAGE)
+    server.put(f"{PATH}/file", 200, DATA)
+    assert from_offset(images) == DATA[OFFSET:]
+    assert len(server.ranges) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (400, {}),
+        (416, {}),
+        (206, {}),
+        (206, content_range(OFFSET - 1)),
+        (206, {"content-range": "lines 1-2/3"}),
+    ],
+)
+def test_a_store_that_cannot_begin_there_is_asked_for_the_whole_image(server, images, status, headers):
+    server.put(PATH, 200, IMAGE)
+    server.put(f"{PATH}/file", status, DATA[OFFSET - 1 :], **headers)
+    server.put(f"{PATH}/file", 200, DATA)
+    assert from_offset(images) == DATA[OFFSET:]
+    assert server.ranges == [None, f"bytes={OFFSET}-", None]
+
+
+def test_a_rest_that_is_too_short_is_told(server, images):
+    server.put(PATH, 200, IMAGE)
+    server.put(f"{PATH}/file", 206, DATA[OFFSET:-1], **content_range(OFFSET))
+    with pytest.raises(errors.CouldNotFetchImage):
+        from_offset(images)
+
+
+def test_a_refusal_is_one_in_the_middle_of_an_image_too(server, images):
+    server.put(PATH, 200, IMAGE)
+    server.put(f"{PATH}/file", 403, b"")
+    with pytest.raises(errors.ImageNotAuthorized):
+        from_offset(images)
 
 
 def test_an_image_that_is_not_active_is_not_fetched(server, images):

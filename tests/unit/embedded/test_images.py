@@ -40,7 +40,9 @@ def test_sidecar_says_sizes_and_properties(images: ImageDirectory) -> None:
 def test_image_is_found_by_id_name_and_file_and_its_bytes_are_read(images: ImageDirectory) -> None:
     image_id = images.find("disk")["id"]
     assert images.show(None, image_id) == images.find("disk.raw")
-    assert b"".join(images.download(None, image_id)).startswith(b"QFI")
+    contents = b"".join(images.download(None, image_id))
+    assert contents.startswith(b"QFI")
+    assert b"".join(images.download(None, image_id, offset=2)) == contents[2:]
 
 
 @pytest.mark.parametrize("wanted", ["nothing", "notes.txt", "../disk.raw", "folder", "", "/etc/passwd"])
@@ -78,6 +80,7 @@ def test_an_image_is_made_filled_found_and_deleted(images: ImageDirectory, tmp_p
     assert (image["status"], image["size"], image["disk_format"]) == ("active", 3, "raw")
     assert image["properties"] == {"a": "1", "b": "2"}
     assert b"".join(again.download(None, image_id)) == b"abc"
+    assert b"".join(again.download(None, image_id, offset=1)) == b"bc"
     again.delete(None, image_id)
     with pytest.raises(errors.ImageNotFound):
         images.show(None, image_id)
