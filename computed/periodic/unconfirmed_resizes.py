@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import DELETING_STATES, Action, MigrationStatus, TaskState, VmState
+from computed.steps.patience import SHORT_PATIENCE_SECONDS, patiently
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -34,7 +35,7 @@ def poll_unconfirmed_resizes(host: ComputeHost, context: Any) -> None:
             _look_at(host, context, migration)
         except Exception:
             LOG.exception(
-                "Migration %s of instance %s was not confirmed; the next run tries again",
+                "Migration %s of instance %s was not confirmed; a later run tries again",
                 migration.uuid,
                 migration.instance_uuid,
             )
@@ -68,11 +69,56 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
     """As the API does it for the owner (contract: conductor_rpc.json, calls_made_by_compute)."""
     LOG.info("Nobody has confirmed the resize of instance %s: that is done now", instance.uuid)
     migration.status = str(MigrationStatus.CONFIRMING)
-    migration.save()
-    objects.InstanceAction.action_start(context, instance.uuid, str(Action.CONFIRM_RESIZE), want_result=False)
-    if migration.cross_cell_move:
-        host.compute_tasks.confirm_snapshot_based_resize(context, instance=instance, migration=migration)
-    else:
-        host.computes.confirm_resize(
-            context, migration.source_compute, instance=instance, migration=migration
+    try:
+        migration.save()
+        _order(host, context, instance, migration)
+    except Exception:
+        _let_wait(host, context, migration)
+        raise
+
+
+def _order(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    name = str(Action.CONFIRM_RESIZE)
+
+    def record(is_repeated: bool) -> None:
+        objects.InstanceAction.action_start(context, instance.uuid, name, want_result=False)
+
+    def send(is_repeated: bool) -> None:
+        given = {"instance": instance, "migration": migration}
+        if migration.cross_cell_move:
+            host.compute_tasks.confirm_snapshot_based_resize(context, **given)
+        else:
+            host.computes.confirm_resize(context, migration.source_compute, **given)
+
+    for deed in (record, send):
+        patiently(
+            f"Ordering the confirmation of migration {migration.uuid}",
+            deed,
+            stopping=host.stopping,
+            patience_seconds=SHORT_PATIENCE_SECONDS,
+        )
+
+
+def _let_wait(host: ComputeHost, context: Any, migration: Any) -> None:
+    """Nobody was told to confirm: the owner may confirm or revert again, and after another window we do.
+
+    A migration that is no longer confirming has been confirmed, by an order that arrived all the same.
+    """
+
+    def attempt(is_repeated: bool) -> None:
+        known = objects.Migration.get_by_id(context, migration.id)
+        if known.status == MigrationStatus.CONFIRMING:
+            known.status = str(MigrationStatus.FINISHED)
+            known.save()
+
+    try:
+        patiently(f"Migration {migration.uuid} waits again", attempt, stopping=host.stopping)
+    except Exception as error:
+        LOG.error(
+            "Migration %s of instance %s may be left as confirming, in which nobody can confirm or revert "
+            "it: a restart of the agent on %s confirms it: %s",
+            migration.uuid,
+            migration.instance_uuid,
+            migration.source_compute,
+            error,
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from computed import errors
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.resize.looking import SECOND, states_of
@@ -37,6 +39,81 @@ def test_it_is_confirmed_when_its_time_is_over(pair: Cloud) -> None:
     actions = [row["action"] for row in pair.rows("InstanceAction", instance_uuid=uuid)]
     assert actions[-1] == "confirmResize"
     assert pair.events(uuid)[-1] == ("compute_confirm_resize", "Success")
+
+
+def nobody(*arguments: Any, **more: Any) -> Any:
+    raise errors.ComputeUnavailable("the bus is lost")
+
+
+def lost(proceed: Callable[[], Any]) -> Any:
+    proceed()
+    raise errors.InternalError(err="lost on the way back")
+
+
+def breaks_action(pair: Cloud, patch: pytest.MonkeyPatch) -> None:
+    pair.trouble("InstanceAction", "action_start", errors.InternalError(err="no"))
+
+
+def breaks_cast(pair: Cloud, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pair.agents[SECOND].host.computes, "_cast", nobody)
+
+
+def loses_save(pair: Cloud, patch: pytest.MonkeyPatch) -> None:
+    pair.trouble("Migration", "save", lost)
+
+
+@pytest.mark.parametrize("breaks", [breaks_action, breaks_cast, loses_save])
+def test_what_could_not_be_ordered_may_be_confirmed_later(
+    pair: Cloud, breaks: Callable[[Cloud, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("computed.periodic.unconfirmed_resizes.SHORT_PATIENCE_SECONDS", 0.0)
+    role, uuid, _ = resized(pair)
+    with monkeypatch.context() as patch:
+        breaks(pair, patch)
+        pair.agents[SECOND].run_periodic(TASK)
+        pair.settle()
+    assert role.migrations(uuid)[0]["status"] == "finished"
+    assert states_of(pair, uuid) == ("resized", None, SECOND, SECOND)
+    role.confirm(uuid)
+    assert states_of(pair, uuid)[:2] == ("active", None)
+
+
+def test_a_bus_that_is_lost_for_a_moment_is_waited_for(pair: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("computed.steps.patience.FIRST_PAUSE_SECONDS", 0.01)
+    role, uuid, _ = resized(pair)
+    computes, refused = pair.agents[SECOND].host.computes, []
+    send = computes._cast
+
+    def cast(*arguments: Any, **more: Any) -> None:
+        if not refused:
+            refused.append(arguments)
+            nobody()
+        send(*arguments, **more)
+
+    monkeypatch.setattr(computes, "_cast", cast)
+    pair.agents[SECOND].run_periodic(TASK)
+    pair.wait_for(uuid, vm_state="active")
+    pair.settle()
+    assert len(refused) == 1 and role.migrations(uuid)[0]["status"] == "confirmed"
+
+
+def test_an_order_that_arrived_all_the_same_is_not_taken_back(
+    pair: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("computed.periodic.unconfirmed_resizes.SHORT_PATIENCE_SECONDS", 0.0)
+    role, uuid, _ = resized(pair)
+    computes = pair.agents[SECOND].host.computes
+    send = computes._cast
+
+    def cast(*arguments: Any, **more: Any) -> None:
+        send(*arguments, **more)
+        pair.wait_for(uuid, vm_state="active", task_state=None)
+        nobody()
+
+    monkeypatch.setattr(computes, "_cast", cast)
+    pair.agents[SECOND].run_periodic(TASK)
+    pair.settle()
+    assert role.migrations(uuid)[0]["status"] == "confirmed"
 
 
 def test_not_before_its_time(pair: Cloud) -> None:
