@@ -38,6 +38,7 @@ class GuestSpec:
 
     `wait_for_plugs`, when there is one, returns once the network has plugged the guest's ports, or raises
     what the driver is to fail with; a driver that can hold a guest still calls it before the guest runs.
+    With `is_new` a driver refuses to make it of local disks that are there: they were to be removed.
     `while_idle` is entered while the driver waits for what somebody else fetches.
     """
 
@@ -49,6 +50,7 @@ class GuestSpec:
     injected_files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     admin_password: str | None = field(default=None, repr=False)
     power_on: bool = True
+    is_new: bool = False
     shares: tuple[Any, ...] = ()  # objects.ShareMapping, mounted on the host
     accelerators: tuple[Mapping[str, Any], ...] = ()  # accelerator requests as cyborg tells them, bound
     wait_for_plugs: Callable[[], None] | None = field(default=None, repr=False, compare=False)

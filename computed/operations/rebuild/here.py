@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from computed import errors
@@ -46,7 +47,7 @@ class RebuildHere(Attempt):
             self._spawning()
             self._has_guest = True
             spec = new_guest(self.instance, self.image_meta, network_info, self.bdms, first)
-            self.host.driver.spawn(self.context, plugging.ordered(spec))
+            self.host.driver.spawn(self.context, plugging.ordered(replace(spec, is_new=True)))
             plugging.wait()
         self._record_the_end()
         return network_info

@@ -142,6 +142,8 @@ class FakeDriver(
             known = self._store.find(instance.uuid)
             if known is not None and known.defined:
                 raise errors.InstanceExists(name=instance.uuid)
+            if known is not None and spec.is_new:
+                raise errors.InstanceDeployFailure(reason="its disks are still there from before")
             guest = FakeGuest(
                 uuid=instance.uuid,
                 name=instance.name,

@@ -34,13 +34,16 @@ class Birth:
         self._may_exist = False
 
     def run(self) -> None:
-        """Make the guest. Raises InstanceExists, and what drafting, files and starting raise."""
+        """Make the guest. Raises InstanceExists, InstanceDeployFailure (old files are there), and what
+        drafting, files and starting raise."""
         engine, spec = self._engine, self._spec
         if ending.find(engine, spec.instance.uuid) is not None:
             raise errors.InstanceExists(name=spec.instance.name)
         # What cannot be is refused before anything is fetched.
         draft(engine, spec)
         files = GuestFiles(engine, self._context, spec)
+        if spec.is_new:
+            files.refuse_old_files()
         with undo_on_error() as undo:
             undo.push("remove the files of the guest", lambda: self._take_back(files.take_back))
             files.make_disks()

@@ -47,6 +47,14 @@ class GuestFiles:
         engine.disks.create(plan_disks(engine, self._spec), order)
         self._have_console_log()
 
+    def refuse_old_files(self) -> None:
+        """Raise InstanceDeployFailure when there are files already: what a rebuild could not remove is not
+        taken for the new guest's."""
+        if self._before:
+            names = ", ".join(sorted(self._before))
+            reason = f"{names} in {self.paths.directory} are still there from before"
+            raise errors.InstanceDeployFailure(reason=reason)
+
     def refuse_lost_disks(self) -> None:
         """Raise DiskNotFound when what the guest has written is not here: a storage that is not mounted comes
         back, and nothing must have been made in its place. An ephemeral disk that is new is in no record."""

@@ -95,6 +95,21 @@ def test_a_failure_is_an_error_with_a_fault_and_keeps_what_is_the_servers(
     assert (role.holds(uuid), role.claims(HOST, uuid)) == (held, 1)
 
 
+def test_old_disks_that_cannot_be_removed_are_not_those_of_the_new_guest(
+    role: RebuildRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (uuid,) = role.cloud.boot()
+    store: Any = role.cloud.host.driver._store  # type: ignore[attr-defined]
+    remove = store.remove
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "remove", lambda uuid, *, keep_disks: remove(uuid, keep_disks=True))
+        role.rebuild(uuid)
+    assert role.states(uuid) == ("error", None, HOST)
+    assert role.cloud.faults(uuid) != []
+    role.rebuild(uuid)
+    assert role.states(uuid) == ("active", None, HOST)
+
+
 def test_ephemeral_disks_cannot_be_kept(role: RebuildRole) -> None:
     (uuid,) = role.cloud.boot()
     role.rebuild(uuid, preserve_ephemeral=True)

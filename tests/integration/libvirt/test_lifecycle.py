@@ -249,6 +249,19 @@ def test_a_spawn_onto_disks_that_were_there_leaves_them(bench: Bench) -> None:
     bench.driver.spawn(bench.context, spec)
 
 
+def test_what_is_to_be_new_is_not_made_of_old_disks(bench: Bench) -> None:
+    spec = bench.spec()
+    bench.driver.spawn(bench.context, spec)
+    bench.driver.destroy(bench.context, spec, destroy_disks=False)
+    before = (bench.files(spec) / "disk").read_bytes()
+    with pytest.raises(errors.InstanceDeployFailure, match="still"):
+        bench.driver.spawn(bench.context, replace(spec, is_new=True))
+    assert not bench.is_defined(spec)
+    assert (bench.files(spec) / "disk").read_bytes() == before
+    bench.driver.destroy(bench.context, spec)
+    bench.driver.spawn(bench.context, replace(spec, is_new=True))
+
+
 # Power
 
 

@@ -97,7 +97,8 @@ class InstancePaths:
         return True
 
     def remove(self) -> bool:
-        """Remove the directory with all that is in it; whether nothing is left. Raises OSError.
+        """Remove the directory with all that is in it; whether nothing is left. Raises OSError, once what can
+        be removed is.
 
         It is renamed first, as the stock agent does it: a deletion that is cut off is found by its name and
         finished by the next `remove`, and no guest starts from half a directory.
@@ -106,9 +107,12 @@ class InstancePaths:
             self.container_link.unlink()
         if self.directory.exists() and not self.deleted_directory.exists():
             self.directory.rename(self.deleted_directory)
-        for directory in (self.deleted_directory, self.directory):
-            if directory.exists():
-                shutil.rmtree(directory)
+        try:
+            if self.deleted_directory.exists():
+                shutil.rmtree(self.deleted_directory)
+        finally:
+            if self.directory.exists():
+                shutil.rmtree(self.directory)
         return not (self.directory.exists() or self.deleted_directory.exists())
 
 

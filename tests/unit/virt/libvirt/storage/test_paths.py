@@ -69,6 +69,16 @@ def test_a_removal_that_was_cut_off_is_finished(paths):
     assert not paths.deleted_directory.exists()
 
 
+def test_what_is_left_of_an_older_removal_does_not_keep_the_rest(paths):
+    """A file of that name is what nothing removes as a directory."""
+    paths.create()
+    paths.disk().write_text("data")
+    paths.deleted_directory.touch()
+    with pytest.raises(NotADirectoryError):
+        paths.remove()
+    assert not paths.directory.exists()
+
+
 def test_removing_follows_no_link_out_of_the_directory(paths, tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
