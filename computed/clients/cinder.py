@@ -126,10 +126,6 @@ class CinderVolumes(RestClient):
         """Begin to delete a volume."""
         self._ask(context, "DELETE", f"volumes/{volume_id}", _volume(volume_id, "delete"))
 
-    def begin_detaching(self, context: Any, volume_id: str) -> None:
-        """in-use → detaching."""
-        self._volume_action(context, volume_id, "os-begin_detaching", None)
-
     def roll_detaching(self, context: Any, volume_id: str) -> None:
         """detaching → in-use."""
         self._volume_action(context, volume_id, "os-roll_detaching", None)

@@ -44,14 +44,6 @@ def forget_sessions() -> None:
         _identities.clear()
 
 
-def session_for(conf: cfg.ConfigOpts, group: str) -> Any:
-    """The keystoneauth1 Session of a section, with the section's own user as its auth (None without one).
-
-    One per section and process, shared by all threads. Raises KeyError for a section that names no service.
-    """
-    return _identity(conf, group).session
-
-
 def has_own_user(conf: cfg.ConfigOpts, group: str) -> bool:
     """Whether a section names a user of its own; one whose options cannot be used is logged and has none."""
     try:
@@ -62,6 +54,7 @@ def has_own_user(conf: cfg.ConfigOpts, group: str) -> bool:
 
 
 def _identity(conf: cfg.ConfigOpts, group: str) -> _Identity:
+    """One per section and process, for all threads; raises KeyError for a section that names no service."""
     key = id(conf), group
     with _identities_lock:
         known = _identities.get(key)

@@ -62,13 +62,6 @@ class NetworkService(Protocol):
     def supports_multiple_bindings(self, context: Any) -> bool:
         """Whether a port may be bound to a second host beforehand; remembered."""
 
-    def create_bindings(
-        self, context: Any, instance: Any, *, host: str, vifs: Sequence[Any] | None = None
-    ) -> dict[str, dict[str, Any]]:
-        """Bind the ports of `vifs` (None: all) to `host` too, inactively; port id → binding (keys host,
-        vnic_type, profile, vif_type, vif_details, status). All or none; what is there already is taken.
-        Raises PortBindingFailed."""
-
     def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
         """Switch the ports to their bindings to `host`; those that have none stay (`bind_to_host` will see
         to them). Raises PortBindingActivationFailed."""

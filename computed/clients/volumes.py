@@ -111,9 +111,6 @@ class VolumeService(Protocol):
     def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
         """Every attachment that the service has for an instance, without their connections."""
 
-    def begin_detaching(self, context: Any, volume_id: str) -> None:
-        """in-use → detaching."""
-
     def roll_detaching(self, context: Any, volume_id: str) -> None:
         """detaching → in-use."""
 

@@ -57,12 +57,6 @@ class NoNetwork:
         """There is not even one."""
         return False
 
-    def create_bindings(
-        self, context: Any, instance: Any, *, host: str, vifs: Sequence[Any] | None = None
-    ) -> dict[str, dict[str, Any]]:
-        """No port has a binding."""
-        return {}
-
     def activate_bindings(self, context: Any, instance: Any, *, host: str) -> None:
         """Nothing to switch."""
 

@@ -33,10 +33,6 @@ class ReadIncomplete(ComputedError):
     """The host was read only in part: what is missing from the answer is unknown, not gone."""
 
 
-class ClaimError(ComputedError):
-    """The ledger was used wrongly: a claim taken twice, or released without being held."""
-
-
 class ShuttingDown(ComputedError):
     """The agent drains and takes no new work."""
 

@@ -73,7 +73,6 @@ class Ledger:
     ) -> None:
         self._lock: AbstractContextManager[Any] = threading.Lock() if lock is None else lock
         self._clock = clock
-        self._reserved = reserved
         self._rows: dict[Key, _Row] = {}
         self._held = reserved
         self._tally = Tally()
@@ -188,12 +187,6 @@ class Ledger:
         """Every line, as a copy."""
         with self._lock:
             return {key: row.entry for key, row in self._rows.items()}
-
-    def reserve(self, reserved: Usage) -> None:
-        """Change what is kept back for the host itself."""
-        with self._lock:
-            self._held = self._held - self._reserved + reserved
-            self._reserved = reserved
 
     # Below: the lock is held by the caller.
 

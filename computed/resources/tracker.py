@@ -154,7 +154,6 @@ class ResourceTracker(Rooms):
         self,
         instance: Any,
         nodename: str,
-        allocations: Mapping[str, Any] | None = None,
         limits: Any = None,
         *,
         migration: Any = None,
@@ -168,7 +167,6 @@ class ResourceTracker(Rooms):
         flavor: Any,
         nodename: str,
         migration: Any,
-        allocations: Mapping[str, Any] | None = None,
         limits: Any = None,
     ) -> Claim:
         """Hold a place of size `flavor` for an instance that is resized or moved to here, also on this very
@@ -180,7 +178,6 @@ class ResourceTracker(Rooms):
         instance: Any,
         nodename: str,
         migration: Any,
-        allocations: Mapping[str, Any] | None = None,
         limits: Any = None,
     ) -> Claim:
         """Hold a place for an instance that comes here running; see `resize_claim`."""
@@ -192,14 +189,11 @@ class ResourceTracker(Rooms):
         """Give up the place of an instance that was to be built here; harmless when it has none."""
         self._node(nodename).ledger.drop(instance.uuid)
 
-    def drop_move_claim(
-        self, instance: Any, nodename: str, migration: Any = None, flavor: Any = None
-    ) -> None:
+    def drop_move_claim(self, instance: Any, nodename: str, migration: Any = None) -> None:
         """Give up the place that a node holds because of a move: where it went when that failed or was
         reverted, where it came from when it is confirmed. Without `migration` those of all its moves.
 
-        `flavor` needs not be told: the ledger knows the size. Also forgets the instance itself if it lives
-        elsewhere by now.
+        Also forgets the instance itself if it lives elsewhere by now.
         """
         ledger = self._node(nodename).ledger
         if migration is None:

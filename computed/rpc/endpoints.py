@@ -58,9 +58,7 @@ class BaseEndpoint(Endpoint):
 
     target = BASE_TARGET
 
-    def __init__(self, service_name: str = COMPUTE_TOPIC, backdoor_port: int | None = None) -> None:
-        self._service_name = service_name
-        self._backdoor_port = backdoor_port
+    def __init__(self) -> None:
         self._methods = {
             "ping": _BaseMethod("ping", parse_arguments("arg"), self._ping),
             "get_backdoor_port": _BaseMethod("get_backdoor_port", (), self._get_backdoor_port),
@@ -71,7 +69,7 @@ class BaseEndpoint(Endpoint):
 
     def _ping(self, arg: Any) -> dict[str, Any]:
         # The answer is plain data whatever was sent, like everything in this namespace.
-        return {"service": self._service_name, "arg": json.loads(json.dumps(arg, default=str))}
+        return {"service": COMPUTE_TOPIC, "arg": json.loads(json.dumps(arg, default=str))}
 
-    def _get_backdoor_port(self) -> int | None:
-        return self._backdoor_port
+    def _get_backdoor_port(self) -> None:
+        """None: this agent has no backdoor."""

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from computed.clients.accelerators import AcceleratorService
     from computed.clients.compute import ComputeClient
-    from computed.clients.compute_task import ComputeTaskClient  # type: ignore[import-not-found]
+    from computed.clients.compute_task import ComputeTaskClient
     from computed.clients.images import ImageService
     from computed.clients.network import NetworkService
-    from computed.clients.placement import PlacementClient  # type: ignore[import-not-found]
-    from computed.clients.scheduler import SchedulerClient  # type: ignore[import-not-found]
+    from computed.clients.placement import PlacementClient
+    from computed.clients.scheduler import SchedulerClient
     from computed.clients.shares import ShareService
     from computed.clients.volumes import VolumeService
-    from computed.notifications.notifier import Notifier  # type: ignore[import-not-found]
-    from computed.resources.tracker import ResourceTracker  # type: ignore[import-not-found]
+    from computed.notifications.notifier import Notifier
+    from computed.resources.tracker import ResourceTracker
     from computed.virt.port import Driver
 
 

@@ -99,8 +99,7 @@ class GuestState:
 class NodeResources:
     """What one node has, before anybody uses it (the compute node record is made of this).
 
-    Sizes: `memory_mib`, `disk_gib`, `vcpus` are totals; `*_used` are what the hypervisor itself reports
-    as taken outside of our ledger. `cpu_info` is JSON text as it goes on the wire.
+    Sizes: `memory_mib`, `disk_gib`, `vcpus` are totals. `cpu_info` is JSON text as it goes on the wire.
     """
 
     hypervisor_hostname: str
@@ -112,9 +111,6 @@ class NodeResources:
     disk_gib: int
     cpu_info: str
     supported_instances: tuple[tuple[str, str, str], ...]
-    vcpus_used: int = 0
-    memory_mib_used: int = 0
-    disk_gib_used: int = 0
     disk_available_least: int | None = None
     numa_topology: str | None = None
     pci_devices: tuple[Mapping[str, Any], ...] = ()

@@ -9,8 +9,6 @@ from typing import Any
 from computed import errors
 from computed.clients.placement.transport import Transport, problem
 
-CUSTOM_PREFIX = "CUSTOM_"
-
 
 @dataclass(frozen=True, slots=True)
 class Provider:

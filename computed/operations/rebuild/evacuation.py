@@ -38,7 +38,7 @@ class Evacuation(Attempt):
         self._read_parts()
         self._nodename = self._choose_node()
         allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
-        self._take_place(allocations)
+        self._take_place()
         hint = group_hint(self.order.request_spec, None)
         check_group_policy(self.host, self.context, self.instance, hint)
         self.is_harmless = False
@@ -81,12 +81,11 @@ class Evacuation(Attempt):
             raise errors.ComputeResourcesUnavailable(reason=f"host {self.host.name} has no node")
         return nodename
 
-    def _take_place(self, allocations: Any) -> None:
+    def _take_place(self) -> None:
         """Hold room on the node, and say in the migration that the server is on its way here."""
         self._claim = self.host.tracker.rebuild_claim(
             self.instance,
             self._nodename,
-            allocations,
             self.order.limits,
             migration=self.order.migration,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +56,7 @@ class LibvirtPart:
     _engine: Engine
 
 
-def build(
-    conf: cfg.ConfigOpts, collaborators: Collaborators, on_event: Callable[[Any], None] | None = None
-) -> Engine:
+def build(conf: cfg.ConfigOpts, collaborators: Collaborators) -> Engine:
     """The engine of this host; nothing is connected yet. Raises ConfigError, StartRefused."""
     from computed.virt.libvirt.connection import Connection
     from computed.virt.libvirt.events import Events

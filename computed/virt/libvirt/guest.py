@@ -111,10 +111,6 @@ class Guest(GuestDevices, GuestAgent):
         """Let the guest's processors run."""
         self.call("resume")
 
-    def reboot(self) -> None:
-        """Ask the guest to reboot."""
-        self.call("reboot", 0)
-
     def inject_nmi(self) -> None:
         """Send the guest a non-maskable interrupt."""
         self.call("injectNMI", 0)

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import libvirt_qemu
-
 from computed.virt.libvirt.guest_handle import GuestHandle
-
-DEFAULT_SECONDS: Final = -1
-"""libvirt's own timeout (a few seconds) for an answer of the guest's agent."""
 
 
 class GuestAgent(GuestHandle):
     """Every method raises LibvirtFailed (AGENT_UNRESPONSIVE, ARGUMENT_UNSUPPORTED...) when the guest has no
     agent or it does not answer."""
-
-    def agent(self, command: str, timeout_seconds: int = DEFAULT_SECONDS) -> str:
-        """Send a command (JSON text); answers the JSON text of the answer."""
-        answer: str = self._connection.perform(
-            self.uuid, lambda raw: libvirt_qemu.qemuAgentCommand(self.on(raw), command, timeout_seconds, 0)
-        )
-        return answer
 
     def set_password(self, user: str, password: str) -> None:
         """Set the password of a user inside the guest."""

@@ -74,23 +74,6 @@ class BlockDevice:
         flags |= libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT if pivot else 0
         self._guest.call("blockJobAbort", self._disk, flags)
 
-    def rebase(
-        self,
-        base: str,
-        *,
-        shallow: bool = False,
-        reuse: bool = False,
-        copy: bool = False,
-        relative: bool = False,
-    ) -> None:
-        """Pull what lies between the disk and `base` into it, or with `copy` copy the disk to the file
-        `base`, until `abort`; `reuse`: the file is there already, in the format that it should have."""
-        flags = libvirt.VIR_DOMAIN_BLOCK_REBASE_SHALLOW if shallow else 0
-        flags |= libvirt.VIR_DOMAIN_BLOCK_REBASE_REUSE_EXT if reuse else 0
-        flags |= libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY if copy else 0
-        flags |= libvirt.VIR_DOMAIN_BLOCK_REBASE_RELATIVE if relative else 0
-        self._guest.call("blockRebase", self._disk, base, 0, flags)
-
     def copy(
         self, disk_xml: str, *, shallow: bool = False, reuse: bool = False, transient: bool = True
     ) -> None:
@@ -100,15 +83,6 @@ class BlockDevice:
         flags |= libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT if reuse else 0
         flags |= libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB if transient else 0
         self._guest.call("blockCopy", self._disk, disk_xml, None, flags)
-
-    def commit(
-        self, base: str | None, top: str | None, *, relative: bool = False, active: bool = False
-    ) -> None:
-        """Write `top` (None: the disk itself) back into `base`, both of the disk's chain; `active`: `top` is
-        what the guest writes to, and `abort(pivot=True)` ends the job."""
-        flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE if relative else 0
-        flags |= libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE if active else 0
-        self._guest.call("blockCommit", self._disk, base, top, 0, flags)
 
     def resize(self, size_bytes: int) -> None:
         """Let the running guest see a disk of this size."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import libvirt
 
 from computed.virt.libvirt.guest_handle import GuestHandle
@@ -28,27 +26,8 @@ class GuestDevices(GuestHandle):
         LibvirtFailed DEVICE_MISSING (OPERATION_FAILED, INVALID_ARG of older ones) when it is not there."""
         self.call("detachDeviceFlags", device_xml, scope(live=live, persistent=persistent))
 
-    def update(self, device_xml: str, *, live: bool, persistent: bool) -> None:
-        """Change a device that the guest has (its medium, its link, its password...)."""
-        self.call("updateDeviceFlags", device_xml, scope(live=live, persistent=persistent))
-
     def set_metadata(self, xml: str, *, live: bool = True, persistent: bool = True) -> None:
         """Put our <nova:instance> in the place of the one that is there."""
         flags = scope(live=live, persistent=persistent)
         kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
         self.call("setMetadata", kind, xml, "instance", NAMESPACES["nova"], flags)
-
-    def snapshot(self, xml: str, *, reuse: bool = False, quiesce: bool = False) -> None:
-        """Let the disks that `xml` (<domainsnapshot>) names go on in new files; libvirt keeps no record of
-        it. `reuse`: the files are there already; `quiesce`: through the guest's agent."""
-        flags = _SNAPSHOT
-        if reuse:
-            flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
-        if quiesce:
-            flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE
-        self.call("snapshotCreateXML", xml, flags)
-
-
-_SNAPSHOT: Final = (
-    libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
-)

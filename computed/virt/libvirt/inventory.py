@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
 GIB: Final = 1 << 30
-MIB: Final = 1 << 20
 _KIB_PER_MIB: Final = 1024
 _NUMA_ARCHITECTURES: Final = frozenset({"i686", "x86_64", "aarch64"})
 _NUMA_ANYWHERE: Final = frozenset({"ppc64", "ppc64le"})

@@ -132,8 +132,6 @@ def test_attaching_with_a_connector():
         (lambda c: c.attachment_complete(None, "a"), "POST", "/attachments/a/action", {"os-complete": None},
          "3.44"),
         (lambda c: c.attachment_delete(None, "a"), "DELETE", "/attachments/a", None, "3.44"),
-        (lambda c: c.begin_detaching(None, "v"), "POST", "/volumes/v/action", {"os-begin_detaching": None},
-         "3.0"),
         (lambda c: c.roll_detaching(None, "v"), "POST", "/volumes/v/action", {"os-roll_detaching": None},
          "3.0"),
         (lambda c: c.delete(None, "v"), "DELETE", "/volumes/v", None, "3.0"),

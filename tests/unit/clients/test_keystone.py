@@ -92,7 +92,7 @@ def load(tmp_path, cloud):
         computed_conf.register_all(conf)
         conf(["--config-file", str(path)])
         for group in ("placement", "neutron", "glance", "cinder", "service_user"):
-            session = keystone.session_for(conf, group)
+            session = keystone._identity(conf, group).session
             for scheme in ("http://", "https://"):
                 mount(session.session, cloud, url=scheme)
         return conf
@@ -208,9 +208,9 @@ def test_cinder_by_catalogue_and_by_template(load, cloud):
 def test_timeouts_and_retries(load):
     options = "connect_retries = 7\ntimeout = 5\n[neutron]\nhttp_retries = 2\n"
     conf = load(f"[placement]{USER.format(name='p')}{options}")
-    assert keystone.session_for(conf, "placement").timeout == 5
+    assert keystone._identity(conf, "placement").session.timeout == 5
     assert keystone.adapter_for(conf, "placement", admin=True).connect_retries == 7
-    assert keystone.session_for(conf, "neutron").timeout == keystone.DEFAULT_TIMEOUT_SECONDS
+    assert keystone._identity(conf, "neutron").session.timeout == keystone.DEFAULT_TIMEOUT_SECONDS
     assert keystone.adapter_for(conf, "neutron", context()).connect_retries == 2
 
 
@@ -219,7 +219,7 @@ def test_one_session_for_all_threads(load):
     keystone.forget_sessions()
     sessions = []
     threads = [
-        threading.Thread(target=lambda: sessions.append(keystone.session_for(conf, "placement")))
+        threading.Thread(target=lambda: sessions.append(keystone._identity(conf, "placement").session))
         for _ in range(8)
     ]
     for thread in threads:

@@ -195,13 +195,6 @@ def test_only_instances_that_live_here_count_as_instances():
     assert_adds_up(ledger)
 
 
-def test_changing_the_reserved_amount():
-    ledger, _ = ledger_and_clock()
-    ledger.take(("a", None), entry())
-    ledger.reserve(Usage(0, 0, 0))
-    assert ledger.load().held == Usage(1, 128, 10)
-
-
 uuids = st.sampled_from("abcd")
 migrations = st.sampled_from([None, None, "m1", "m2"])
 keys = st.tuples(uuids, migrations)

@@ -79,11 +79,6 @@ class InstancePaths:
         return self.disk("unrescue.xml")
 
     @property
-    def rootfs(self) -> Path:
-        """The root directory of a container."""
-        return self.disk("rootfs")
-
-    @property
     def container_link(self) -> Path:
         """A short name for the root disk of a container, beside the directory (storage/container_root.py)."""
         return self.instances_path / f"lxc-{self.uuid[:8]}{self.uuid[9:13]}"

@@ -23,7 +23,6 @@ def test_the_names_are_those_of_the_contract(paths, tmp_path):
     assert paths.disk_info == home / "disk.info"
     assert paths.console_log == home / "console.log"
     assert paths.unrescue_xml == home / "unrescue.xml"
-    assert paths.rootfs == home / "rootfs"
     assert paths.resize_directory == tmp_path / f"{UUID}_resize"
 
 
