@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openstack.exceptions
+
 from tests.integration import guest_image
 from tests.integration.cloud import Cloud
 from tests.integration.guest_image import Mark, marks
@@ -109,7 +111,11 @@ class Guest:
         """Until the guest said ``word`` ``count`` times."""
 
         def probe() -> list[Mark]:
-            text = self.console()
+            try:
+                text = self.console()
+            except openstack.exceptions.NotFoundException as error:
+                # Said also of a guest that has just come back from a resize, by stock.
+                raise waiting.NotYet(error) from error
             found = marks(text, word)
             if len(found) < count:
                 raise waiting.NotYet(text[-400:])
