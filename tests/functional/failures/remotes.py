@@ -9,12 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from oslo_serialization import jsonutils
+
 from computed import errors
+from computed.embedded.bus import Address, _Incoming
 from computed.objects.base import ComputedObject
 from tests.functional.agent import Agent
 from tests.functional.cloud import Cloud
 
 Answer = Callable[[], Any]
+_AGENTS: Final = ("compute", "compute-alt")
 WRITES: Final = (".save", ".create", ".destroy", ".update_or_create")
 READS_IN_VAIN: Final = 4
 SERVICES: Final = ("network", "images", "volumes", "shares", "accelerators")
@@ -36,6 +40,9 @@ class Remotes:
     """The remotes of the agents of one cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
+        self._deliver = cloud.bus.deliver
+        self._order: tuple[Address, str, str] | None = None
+        cloud.bus.deliver = self._deliver_noted  # type: ignore[method-assign]
         self._guard = threading.Lock()
         self._inside = threading.local()
         self._is_listening = False
@@ -70,6 +77,7 @@ class Remotes:
         with self._guard:
             self._counts.clear()
             self.calls = []
+            self._order = None
             self._trouble = trouble
             self._reads_in_vain = 0
             self.has_happened = False
@@ -96,6 +104,19 @@ class Remotes:
         """Write nothing more down."""
         with self._guard:
             self._is_listening = False
+
+    def _deliver_noted(self, address: Address, message: _Incoming, *, keep: bool = True) -> None:
+        """The first cast to an agent is the order of whoever wants the verb."""
+        is_cast = address[0] in _AGENTS and message._replies is None
+        if is_cast and self._is_listening and self._order is None:
+            self._order = (address, jsonutils.dumps(message.ctxt), jsonutils.dumps(message.message))
+        self._deliver(address, message, keep=keep)
+
+    def send_order_again(self) -> None:
+        """Send the order of the last verb once more, as it was."""
+        assert self._order is not None, "nothing was cast to an agent"
+        address, context, message = self._order
+        self._deliver(address, _Incoming(address, context, message, None))
 
     def through(self, remote: str, method: str, answer: Answer) -> Any:
         """One call of an agent. What a remote asks of itself meanwhile is not the agent's."""

@@ -228,3 +228,18 @@ class Rules:
         for agent in self.cloud.agents.values():
             agent.run_periodic("update_available_resource")
             agent.run_periodic("_cleanup_incomplete_migrations")
+
+
+def standing(rules: Rules, uuid: str) -> dict[str, Any]:
+    """What a server is, and where: what an order for a thing that is done must leave alone."""
+    row, agents, holds = rules.row(uuid), rules.cloud.agents, rules.mover.holds
+    names = ("vm_state", "task_state", "power_state", "host", "node", "instance_type_id", "deleted")
+    moves = rules.mover.migrations(uuid)
+    return {
+        **{name: row[name] for name in names},
+        "power": {name: agents[name].host.driver.states()[uuid].power_state for name in rules.guests(uuid)},
+        "places": rules.holders(uuid),
+        "allocations": holds(uuid),
+        "moves": {move["uuid"]: (move["status"], holds(move["uuid"])) for move in moves},
+        "shares": [(mapping["share_id"], mapping["status"]) for mapping in rules.mappings(uuid)],
+    }

@@ -2,7 +2,8 @@
 
 That is the whole table, with COMPUTED_FAILURES=all in the environment, and it takes many minutes. Without it
 every call goes wrong in one way, on one of the two concurrency backends, dealt out so that each way comes to
-many calls, and nothing is overtaken.
+many calls, and nothing is overtaken. Every order that is cast comes again, too: when it has been carried out
+and when its server has been deleted.
 
 The rules (rules.py): a legal state with no task, a fault for what failed, nothing claimed twice, nothing left
 claimed: places, allocations, port bindings, attachments, migrations, images. A deletion then leaves nothing.
@@ -19,6 +20,7 @@ from computed.steps import action_events
 from tests.functional.failures.kinds import KINDS, Act
 from tests.functional.failures.rarer_verbs import RARER_VERBS
 from tests.functional.failures.remotes import Answer, Call
+from tests.functional.failures.rules import standing
 from tests.functional.failures.stage import Stage
 from tests.functional.failures.verb import Verb
 from tests.functional.failures.verbs import VERBS
@@ -31,6 +33,8 @@ CASTS = {
     "rollback_live_migration_at_destination",
 }
 BEGIN = "InstanceActionEvent.event_start"
+CALLED = {"attach-interface", "vnc-console"}
+"""Verbs whose order is a call: nobody sends that twice."""
 _CALLS: dict[str, list[Call]] = {}
 ALL_VERBS = (*VERBS, *RARER_VERBS)
 WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
@@ -174,3 +178,25 @@ def test_a_deletion_begins_at_a_call(stage: Stage, verb: Verb) -> None:
         broken += [f"{call}: {breach}" for breach in found]
         stage.delete(uuid)
     assert not broken, "\n".join(["the rules are broken:", *broken])
+
+
+CAST_VERBS = [verb for verb in ALL_VERBS if verb.name not in CALLED]
+
+
+@pytest.mark.parametrize(
+    "verb", CAST_VERBS if WHOLE_TABLE else CAST_VERBS[SHARE::2], ids=lambda verb: verb.name
+)
+def test_the_order_comes_again(stage: Stage, verb: Verb) -> None:
+    """Once when the verb has ended, which changes nothing, and once when the server has been deleted."""
+    uuid = play(stage, verb, None)
+    was = standing(stage, uuid)
+    stage.remotes.send_order_again()
+    stage.rest(uuid)
+    assert stage.breaches(uuid, verb.ends) == []
+    assert standing(stage, uuid) == was
+    stage.delete(uuid)
+    assert stage.row(uuid)["deleted"], stage.cloud.faults(uuid)
+    stage.remotes.send_order_again()
+    stage.rest(uuid)
+    assert stage.row(uuid)["deleted"]
+    assert stage.breaches(uuid, verb.ends) == []
