@@ -13,6 +13,7 @@ from typing import Any, Final
 from computed import errors, objects
 from computed.context import get_admin_context
 from computed.manager import ComputeManager
+from computed.objects.service import COMPUTE_BINARY
 from computed.periodic.heartbeat import Heartbeat
 from computed.periodic.runner import PeriodicRunner
 from computed.resources.identity import Identity
@@ -23,7 +24,6 @@ from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
 
-BINARY: Final = "nova-compute"
 SERVICE_VERSION: Final = 74
 """What this agent can do, in nova's counting (contract: service.json, history)."""
 OLDEST_SUPPORTED: Final = ("Gazpacho", 72)
@@ -71,7 +71,7 @@ class Service:
         context = get_admin_context()
         refuse_old_computes(context, self._conf)
         _check_temporary_directory()
-        record = objects.Service.get_by_host_and_binary(context, self._host.name, BINARY)
+        record = objects.Service.get_by_host_and_binary(context, self._host.name, COMPUTE_BINARY)
         _check_options(self._conf)
         self._host.driver.init_host(self._host.name)
         Identity(self._conf, self._host.driver, self._host.name).settle(context, record)
@@ -161,21 +161,21 @@ def register(context: Any, host_name: str, record: Any | None) -> Any:
         record = objects.Service(
             context,
             host=host_name,
-            binary=BINARY,
+            binary=COMPUTE_BINARY,
             topic=COMPUTE_TOPIC,
             report_count=0,
             version=SERVICE_VERSION,
         )
         try:
             record.create()
-            LOG.info("Service %s registered for host %s", BINARY, host_name)
+            LOG.info("Service %s registered for host %s", COMPUTE_BINARY, host_name)
         except (errors.ServiceBinaryExists, errors.ServiceTopicExists):
             # Somebody was faster with the same name; his record is ours then.
-            record = objects.Service.get_by_host_and_binary(context, host_name, BINARY)
+            record = objects.Service.get_by_host_and_binary(context, host_name, COMPUTE_BINARY)
     if record.version != SERVICE_VERSION:
         LOG.info(
             "The version of service %s on %s goes from %s to %s",
-            BINARY,
+            COMPUTE_BINARY,
             host_name,
             record.version,
             SERVICE_VERSION,
@@ -190,7 +190,7 @@ def refuse_old_computes(context: Any, conf: Any) -> None:
     if conf.workarounds.disable_compute_service_check_for_ffu:
         return
     release, oldest = OLDEST_SUPPORTED
-    found = objects.Service.get_minimum_version(context, BINARY)
+    found = objects.Service.get_minimum_version(context, COMPUTE_BINARY)
     if 0 < found < oldest:
         raise errors.TooOldComputeService(
             scope="cell",

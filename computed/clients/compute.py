@@ -12,6 +12,7 @@ import oslo_messaging
 from computed import errors, objects
 from computed.clients.messaging import bus_errors, rpc_client
 from computed.context import get_admin_context
+from computed.objects.service import COMPUTE_BINARY
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -410,4 +411,4 @@ def _errors(name: str, host: str) -> Any:
 
 
 def _ask_minimum_version() -> int:
-    return int(objects.Service.get_minimum_version(get_admin_context(), "nova-compute"))
+    return int(objects.Service.get_minimum_version(get_admin_context(), COMPUTE_BINARY))

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from computed.lib import offload
-from computed.lib.argv import option_values
+from computed.lib.argv import CONFIG_NAMES, option_values
 
 EVENTLET: Final = "eventlet"
 THREADING: Final = "threading"
@@ -29,7 +29,6 @@ ENVIRONMENT: Final = "COMPUTED_CONCURRENCY_BACKEND"
 STOCK_ENVIRONMENT: Final = "OS_NOVA_DISABLE_EVENTLET_PATCHING"
 _OSLO_ENVIRONMENT: Final = "OS_DEFAULT__CONCURRENCY_BACKEND"
 _OPTION: Final = "concurrency_backend"
-_SEARCHES: Final = (("nova", "nova-compute"), ("computed", "computed"))
 
 
 def peek_concurrency_backend(
@@ -104,7 +103,7 @@ def _files(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Itera
     """The files that oslo.config would read, in its order: later ones win."""
     files = [Path(name) for name in option_values(argv, "--config-file")]
     directories = [Path(name) for name in option_values(argv, "--config-dir")]
-    yield from files or (found for names in _SEARCHES for found in _usual_files(names, environ, root))
+    yield from files or (found for names in CONFIG_NAMES for found in _usual_files(names, environ, root))
     for directory in directories or [root / "etc" / p / f"{n}.conf.d" for p, n in _usual_directories()]:
         yield from sorted(directory.glob("*.conf"))
 
@@ -121,7 +120,7 @@ def _usual_files(names: tuple[str, str], environ: Mapping[str, str], root: Path)
 
 
 def _usual_directories() -> Iterator[tuple[str, str]]:
-    for project, program in _SEARCHES:
+    for project, program in CONFIG_NAMES:
         yield project, project
         if program != project:
             yield project, program

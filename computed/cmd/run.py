@@ -20,7 +20,8 @@ from computed.conf import CONF
 from computed.conf.load import load
 from computed.context import get_admin_context
 from computed.lib.sd_notify import notify
-from computed.service import BINARY, Phase, Service
+from computed.objects.service import COMPUTE_BINARY
+from computed.service import Phase, Service
 
 if TYPE_CHECKING:
     from computed.embedded.cloud import OneHostCloud
@@ -65,12 +66,12 @@ class _Running:
 def _start(backend: str) -> _Running:
     objects.register_all()
     errors.install_remote_module()
-    meditation.install(CONF, BINARY)
+    meditation.install(CONF, COMPUTE_BINARY)
     wiring.prepare_root_helper(CONF)
     wiring.prepare_interfaces(CONF)
     if CONF.run_alone or CONF.alone.enabled:
         return _start_alone(backend)
-    database_guard.install(BINARY)
+    database_guard.install(COMPUTE_BINARY)
     return _Running(_start_service(backend, wiring.make_transport(CONF)), None)
 
 

@@ -9,13 +9,12 @@ from oslo_log import log
 from computed import __version__
 from computed.conf import check, mdev, neutron_physnet, register_all
 from computed.errors import ConfigError
-from computed.lib.argv import option_values
+from computed.lib.argv import CONFIG_NAMES, option_values
 
 LOG = logging.getLogger(__name__)
 
 # The same changes to library defaults that a stock agent makes (config.json, nova_changes_library_defaults).
 _QUIETER_LOGGERS = ["glanceclient=WARN", "oslo.privsep.daemon=INFO"]
-_SEARCHES = (("nova", "nova-compute"), ("computed", "computed"))
 
 
 # Its own name for the value, because `alone` is the section.
@@ -64,7 +63,7 @@ def _sources(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     files, directories = list(option_values(argv, "--config-file")), list(option_values(argv, "--config-dir"))
     found_files, found_directories = [], []
-    for project, prog in _SEARCHES:
+    for project, prog in CONFIG_NAMES:
         found_files += cfg.find_config_files(project=project, prog=prog)
         found_directories += cfg.find_config_dirs(project=project, prog=prog)
     return files or found_files, directories or found_directories

@@ -20,6 +20,7 @@ from computed.embedded.new_server import NewServer
 from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.servers import Servers, user_context
 from computed.embedded.store import Fields, Store
+from computed.objects.service import COMPUTE_BINARY
 
 LOG = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Api:
     def show_host(self, request: Request) -> Answer:
         """The host: its service, nodes, what is used of them."""
         with self._store.transaction() as records:
-            service = records.first("Service", binary="nova-compute")
+            service = records.first("Service", binary=COMPUTE_BINARY)
             nodes = records.find("ComputeNode")
             servers = len(records.find("Instance"))
         with_inventories = [

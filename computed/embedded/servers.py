@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from computed.embedded.launch import ComputeCalls, Launcher, instance_of_record
 from computed.embedded.new_server import NewServer, disks_of, instance_of, networks_of, request_spec_of
 from computed.embedded.scheduler import OneHostScheduler
 from computed.embedded.store import Fields, Records, Store
+from computed.lib.uuids import is_uuid
 from computed.states import Action, TaskState, VmState
 
 LOG = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Servers:
 
 
 def _find(records: Records, wanted: str) -> Fields:
-    row = records.first("Instance", uuid=wanted) if _is_uuid(wanted) else None
+    row = records.first("Instance", uuid=wanted) if is_uuid(wanted) else None
     if row is not None:
         return row
     named = records.find("Instance", display_name=wanted)
@@ -172,13 +172,6 @@ def _find(records: Records, wanted: str) -> Fields:
     if not named:
         raise errors.InstanceNotFound(instance_id=wanted)
     return named[0]
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _require(row: Mapping[str, Any], action: Action, task: TaskState, allowed: tuple[VmState, ...]) -> None:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 from oslo_versionedobjects import base as ovo
 from oslo_versionedobjects.fields import BaseEnumField, Enum, UnspecifiedDefault
 
+from computed.objects.base import if_set
+
 # Payloads are only ever sent: outside the registry, no message can bring one in.
 payload_class = ovo.VersionedObjectRegistry.register_if(False)
 
@@ -57,7 +59,7 @@ def known(source: Any, attribute: str) -> Any:
     """
     if attribute not in source.fields:
         return getattr(source, attribute)
-    return getattr(source, attribute) if source.obj_attr_is_set(attribute) else None
+    return if_set(source, attribute)
 
 
 def enum_field(kind: str, *values: str, base: type[Enum] = Enum) -> type[BaseEnumField]:

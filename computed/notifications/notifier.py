@@ -16,6 +16,7 @@ from oslo_utils import timeutils
 
 from computed.notifications import legacy
 from computed.notifications.audit import completed_period
+from computed.objects.service import COMPUTE_BINARY
 from computed.objects.share_mapping import ShareMappingList
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SOURCE = "nova-compute"
 _NO_ONE = frozenset({"", "noop"})
 _SECRETS_OF_CONTEXT = ("auth_token", "service_token", "service_catalog", "user_auth_plugin")
 
@@ -76,7 +76,7 @@ class Notifier:
         if is_anyone_told and told != "unversioned":
             self._versioned = oslo_messaging.Notifier(
                 transport,
-                publisher_id=f"{SOURCE}:{conf.host}",
+                publisher_id=f"{COMPUTE_BINARY}:{conf.host}",
                 serializer=_Serializer(),
                 topics=conf.notifications.versioned_notifications_topics,
             )

@@ -111,6 +111,11 @@ class ComputedObject(ovo.VersionedObject):
         self.obj_reset_changes(list(names), recursive=True)
 
 
+def if_set(source: Any, name: str) -> Any:
+    """The value of a field that is there, None for one that is not: nothing is loaded."""
+    return getattr(source, name) if source.obj_attr_is_set(name) else None
+
+
 class Ephemeral(ComputedObject):
     """Objects that live in no database: a field that nobody sets has its default."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
 from computed.objects import fields
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import datetime
 
     from computed.objects.compute_node import ComputeNode
+
+COMPUTE_BINARY: Final = "nova-compute"
+"""What a compute service is called in its record and in its notifications."""
 
 
 @register

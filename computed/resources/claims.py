@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from computed import errors
+from computed.objects.base import if_set
 from computed.resources import unplaced
 from computed.resources.ledger import Entry, Ledger, Ticket
 from computed.resources.usage import Usage
@@ -30,12 +31,8 @@ class Limits:
         """From `objects.SchedulerLimits`, a mapping with its keys (vcpu, memory_mb, disk_gb), or None."""
         if limits is None:
             return cls()
-        get = limits.get if isinstance(limits, Mapping) else lambda key: _field(limits, key)
+        get = limits.get if isinstance(limits, Mapping) else lambda key: if_set(limits, key)
         return cls(get("vcpu"), get("memory_mb"), get("disk_gb"), get("numa_topology"))
-
-
-def _field(limits: Any, name: str) -> Any:
-    return getattr(limits, name) if limits.obj_attr_is_set(name) else None
 
 
 def shortfalls(used: Usage, wanted: Usage, limits: Limits) -> list[str]:

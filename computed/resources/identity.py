@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
+from computed.resources import node_finder
 from computed.virt import node_identity
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Identity:
             return False
         recorded: dict[str, list[str]] = {}
         names = list(self._driver.node_uuids())
-        for node in _nodes_of_host(context, self._host_name):
+        for node in node_finder.listed_records(context, self._host_name):
             recorded.setdefault(node.hypervisor_hostname, []).append(node.uuid)
         for name in names:
             uuids = recorded.get(name, [])
@@ -85,7 +86,7 @@ class Identity:
                 f"Host {self._host_name} has run before, but its identity file {node_identity.FILE_NAME} is "
                 "missing: not starting with a new identity. Has state_path been lost or changed?"
             )
-        nodes = _nodes_of_host(context, self._host_name)
+        nodes = node_finder.listed_records(context, self._host_name)
         if len(nodes) != 1:
             raise errors.InvalidConfiguration(
                 f"Host {self._host_name} has a service of version {service.version} and {len(nodes)} compute "
@@ -111,10 +112,3 @@ class Identity:
                     f"Compute node {node.uuid} is recorded for host {node.host}, but this is host "
                     f"{self._host_name}: not starting on a renamed host"
                 )
-
-
-def _nodes_of_host(context: Any, host_name: str) -> list[Any]:
-    try:
-        return list(objects.ComputeNodeList.get_all_by_host(context, host_name))
-    except errors.ComputeHostNotFound:
-        return []

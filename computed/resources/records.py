@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from computed import objects
+from computed.objects.base import if_set
 from computed.resources.ledger import Entry, Key
 from computed.resources.usage import InstanceState, flavor_usage
 from computed.states import (
@@ -279,7 +280,7 @@ def _instance_entry(instance: Any, records: Records, known: Entry | None) -> Ent
     return Entry(
         flavor_usage(detail.flavor, volume_backed=volume_backed),
         state,
-        _set_field(detail, "numa_topology"),
+        if_set(detail, "numa_topology"),
         instance.instance_type_id,
         volume_backed,
     )
@@ -288,10 +289,6 @@ def _instance_entry(instance: Any, records: Records, known: Entry | None) -> Ent
 def _move_entry(migration: Any, flavor: Any, records: Records) -> Entry:
     volume_backed = records.volume_backed[migration.instance_uuid]
     return Entry(flavor_usage(flavor, volume_backed=volume_backed), volume_backed=volume_backed)
-
-
-def _set_field(obj: Any, name: str) -> Any:
-    return getattr(obj, name) if obj.obj_attr_is_set(name) else None
 
 
 def current_migrations(records: Records) -> list[Any]:
@@ -334,7 +331,7 @@ def _time_of(migration: Any) -> Any:
 
 
 def _is_stale(migration: Any, records: Records) -> bool:
-    context = _set_field(records.details[migration.instance_uuid], "migration_context")
+    context = if_set(records.details[migration.instance_uuid], "migration_context")
     return context is not None and context.migration_id != migration.id
 
 
@@ -364,4 +361,4 @@ def _flavor(instance: Any, migration: Any, side: str) -> Any:
     if migration.migration_type != MigrationType.RESIZE:
         # Only a resize changes the flavor, so only a resize keeps two of them.
         return instance.flavor
-    return _set_field(instance, f"{side}_flavor")
+    return if_set(instance, f"{side}_flavor")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
 from computed import errors
+from computed.lib.uuids import is_uuid
 from computed.rpc.call import Arguments, Call
 
 # Which argument carries which object (contract: compute_rpc.json, methods, args, type).
@@ -42,7 +42,7 @@ def _check_object(method: str, name: str, value: Any, wanted: str) -> None:
     if _object_name(value) != wanted:
         raise TypeError(f"{method}: {name} must be of type {wanted}, not {_described(value)}")
     # Locks, directories and files are named after it.
-    if wanted == "Instance" and not (value.obj_attr_is_set("uuid") and _is_uuid(value.uuid)):
+    if wanted == "Instance" and not (value.obj_attr_is_set("uuid") and is_uuid(value.uuid)):
         raise ValueError(f"{method}: the instance has no uuid")
 
 
@@ -59,13 +59,6 @@ def _check_own(instance: Any, host_name: str) -> None:
     is_gone = instance.obj_attr_is_set("deleted") and instance.deleted
     if is_elsewhere or is_gone:
         raise errors.InstanceNotFound(instance_id=instance.uuid)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _object_name(value: Any) -> str | None:

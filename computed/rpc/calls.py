@@ -37,7 +37,7 @@ from computed.operations import (
 from computed.rpc.call import Arguments, Call, Operation, parse_arguments
 
 
-class Guard(Flag):
+class Around(Flag):
     """Which guards stand around an operation; their order is fixed in rpc/guards.py."""
 
     NONE = 0
@@ -51,11 +51,12 @@ class Guard(Flag):
     """Not around but before it: the instance must live on this host."""
 
 
-NONE, NOTIFY, OWN = Guard.NONE, Guard.NOTIFY, Guard.OWN
-FAULT = NOTIFY | Guard.FAULT
-EVENT = FAULT | Guard.EVENT
-REVERT = EVENT | Guard.REVERT
-MIGRATION, IMAGE = Guard.MIGRATION, Guard.IMAGE
+# Each takes in what stands around it, as nearly every row has it: REVERT also records events, and so on.
+NONE, NOTIFY, OWN = Around.NONE, Around.NOTIFY, Around.OWN
+FAULT = NOTIFY | Around.FAULT
+EVENT = FAULT | Around.EVENT
+REVERT = EVENT | Around.REVERT
+MIGRATION, IMAGE = Around.MIGRATION, Around.IMAGE
 
 Errors = tuple[type[Exception], ...]
 
@@ -73,7 +74,7 @@ def interface_lock(arguments: Arguments) -> str:
 def _row(
     name: str,
     arguments: str,
-    guards: Guard,
+    guards: Around,
     operation: Operation,
     *,
     expected: Errors = (),
@@ -83,10 +84,10 @@ def _row(
         name=name,
         arguments=parse_arguments(arguments),
         operation=operation,
-        event=_EVENT_NAMES.get(name, f"compute_{name}") if Guard.EVENT in guards else None,
+        event=_EVENT_NAMES.get(name, f"compute_{name}") if Around.EVENT in guards else None,
         notify_exception=NOTIFY in guards,
-        records_fault=Guard.FAULT in guards,
-        reverts_task_state=Guard.REVERT in guards,
+        records_fault=Around.FAULT in guards,
+        reverts_task_state=Around.REVERT in guards,
         errors_out_migration=MIGRATION in guards,
         deletes_image_on_error=IMAGE in guards,
         own_instance=OWN in guards,
@@ -242,7 +243,7 @@ _ROWS: Final = (
         expected=(errors.Invalid,),
     ),
     _row("detach_interface", "instance port_id", EVENT | OWN, interfaces.detach_interface, lock=True),
-    _row("inject_network_info", "instance", Guard.FAULT | OWN, interfaces.inject_network_info),
+    _row("inject_network_info", "instance", Around.FAULT | OWN, interfaces.inject_network_info),
     _row("add_fixed_ip_to_instance", "network_id instance", FAULT | OWN, interfaces.add_fixed_ip_to_instance),
     _row(
         "remove_fixed_ip_from_instance",
@@ -263,7 +264,7 @@ _ROWS: Final = (
     _row(
         "reserve_block_device_name",
         "instance device volume_id disk_bus device_type tag multiattach",
-        FAULT | Guard.REVERT | OWN,
+        FAULT | Around.REVERT | OWN,
         volumes.reserve_block_device_name,
         lock=True,
     ),

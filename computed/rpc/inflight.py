@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,11 +44,5 @@ class InFlight:
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until nothing is in flight; False when the time is up before that."""
-        deadline = time.monotonic() + timeout_seconds
         with self._changed:
-            while self._counts:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            return True
+            return self._changed.wait_for(lambda: not self._counts, timeout_seconds)

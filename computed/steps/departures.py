@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -150,14 +149,8 @@ class Departures:
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until none runs or waits; False when the time is up before that."""
-        deadline = time.monotonic() + timeout_seconds
         with self._changed:
-            while self._running or self._line:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            return True
+            return self._changed.wait_for(lambda: not (self._running or self._line), timeout_seconds)
 
     def __len__(self) -> int:
         """How many run or wait."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,14 +42,8 @@ class Lanes:
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until every lane is empty; False when the time is up before that."""
-        deadline = time.monotonic() + timeout_seconds
         with self._changed:
-            while self._busy:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            return True
+            return self._changed.wait_for(lambda: not self._busy, timeout_seconds)
 
     def close(self) -> None:
         """Begin nothing more; what runs goes on."""

@@ -9,6 +9,7 @@ from computed import errors
 from computed.embedded.conductor.calls import ClassCall, ObjectCall, complete
 from computed.embedded.conductor.primitives import Envelope, envelope, list_envelope
 from computed.embedded.store import Fields, utc_now
+from computed.objects.service import COMPUTE_BINARY
 
 _KIND = "Service"
 
@@ -40,7 +41,7 @@ def destroy(call: ObjectCall) -> None:
     """Service.destroy, and the compute nodes of the host with a nova-compute; raises ServiceNotFound."""
     row = _one(call, id=call.data["id"])
     call.records.soft_delete(_KIND, id=row["id"])
-    if row["binary"] == "nova-compute":
+    if row["binary"] == COMPUTE_BINARY:
         call.records.soft_delete("ComputeNode", host=row["host"])
 
 
@@ -79,7 +80,7 @@ def get_by_host_and_topic(call: ClassCall, host: str, topic: str) -> Envelope | 
 
 def get_by_compute_host(call: ClassCall, host: str, use_slave: bool = False) -> Envelope:
     """Service.get_by_compute_host; raises ComputeHostNotFound."""
-    found = _maybe(call, host=host, binary="nova-compute")
+    found = _maybe(call, host=host, binary=COMPUTE_BINARY)
     if found is None:
         raise errors.ComputeHostNotFound(host=host)
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Set
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
+from computed.objects.service import COMPUTE_BINARY
 from computed.states import TaskState, VmState
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
-
-_BINARY: Final = "nova-compute"
 
 
 def interrupted_builds(host: ComputeHost, context: RequestContext, known: Set[str]) -> list[Any]:
@@ -53,7 +52,7 @@ def is_perhaps_queued(host: ComputeHost, context: RequestContext, builds: list[A
     It may when the instance has changed after the service was last seen up; what came before that was
     taken from the bus, and is lost. One conductor call.
     """
-    service = objects.Service.get_by_host_and_binary(context, host.name, _BINARY)
+    service = objects.Service.get_by_host_and_binary(context, host.name, COMPUTE_BINARY)
     seen_at = service.last_seen_up if service is not None else None
     return {
         instance.uuid: seen_at is not None and (instance.updated_at or instance.created_at) > seen_at

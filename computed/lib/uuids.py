@@ -1,0 +1,11 @@
+"""What a uuid looks like."""
+
+import uuid
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a uuid as the cloud writes it: with its dashes, in either case."""
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
