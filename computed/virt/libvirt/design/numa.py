@@ -32,7 +32,8 @@ def design_cpu_quota(draft: Draft, domain: Domain) -> None:
 
 
 def design_numa(draft: Draft, domain: Domain) -> None:
-    """Pins, memory nodes and the cells that the guest sees, as its claim placed them on the host.
+    """Pins, memory nodes and the cells that the guest sees, as the claim of a stock agent has placed them on
+    this host (resources/unplaced.py refuses new ones).
 
     Without a NUMA topology the guest floats over [compute]cpu_shared_set, if there is one. Raises
     NUMATopologyUnsupported, RealtimeMaskNotFoundOrInvalid, InvalidEmulatorThreadsPolicy, Invalid.
