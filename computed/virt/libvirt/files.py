@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from computed.virt.libvirt.drives import make_config_drive
 from computed.virt.libvirt.storage import disk_info
 from computed.virt.libvirt.storage.disks import DiskOrder
 from computed.virt.libvirt.storage.paths import InstancePaths
+from computed.virt.libvirt.storage.plan import local_disks
 
 if TYPE_CHECKING:
     from computed.virt.libvirt.engine import Engine
@@ -67,15 +69,40 @@ class GuestFiles:
                 raise errors.DiskNotFound(location=str(disk.path))
 
     def have_bases(self) -> None:
-        """Fetch images again whose disks lie on files that have vanished. Raises what Disks.restore_base
-        raises."""
-        for disk in plan_disks(self._engine, self._spec):
-            if disk.kind != "root" or not disk.image_id or disk.path is None or not disk.path.exists():
-                continue
+        """Fetch images again whose disks lie on files that have vanished; swap is left to `renew_swap`.
+
+        Raises what Disks.restore_base raises, and DiskNotFound for the base of an ephemeral disk: one that is
+        made anew is another file system.
+        """
+        for disk, path in self._without_base():
+            if disk.kind == "ephemeral":
+                base = self._engine.disks.info(self.paths, path).backing_file
+                where = f"{base}, on which {path} lies"
+                LOG.error("Instance %s is not started: bring back %s", self.paths.uuid, where)
+                raise errors.DiskNotFound(location=where)
             # A source asks the image service: only where it is needed.
-            if self._engine.disks.lacks_base(self.paths, disk.path):
+            if disk.kind == "root" and disk.image_id:
                 source = self._engine.images.source_of(self._context, disk.image_id)
-                self._engine.disks.restore_base(self.paths, disk.path, source)
+                self._engine.disks.restore_base(self.paths, path, source)
+
+    def renew_swap(self) -> None:
+        """Remove the swap disk of a guest that does not run when its base has vanished: nothing in there
+        outlives a start, so `make_disks` makes both anew. Raises what Disks.remove raises."""
+        for disk, path in self._without_base():
+            if disk.kind == "swap":
+                LOG.warning("The base of swap disk %s has vanished: both are made anew", path)
+                self._engine.disks.remove(self.paths, path)
+
+    def _without_base(self) -> Iterator[tuple[DiskPlan, Path]]:
+        """The local disks whose base has vanished. Raises what Disks.info raises."""
+        recorded = disk_info.read(self.paths.disk_info)
+        for disk in local_disks(plan_disks(self._engine, self._spec)):
+            if disk.path is None or not disk.path.exists():
+                continue
+            # Without a record nobody can look; what has the guest's system on it must have one.
+            is_known = disk.kind == "root" or str(disk.path) in recorded
+            if is_known and self._engine.disks.lacks_base(self.paths, disk.path):
+                yield disk, disk.path
 
     def make_config_drive(self, plan: DiskPlan | None, *, only_if_missing: bool = False) -> None:
         """Write the config drive, if there is to be one. Raises what make_config_drive raises."""

@@ -50,7 +50,7 @@ class Renewal:
         self._spec = spec
 
     def run(self) -> None:
-        """Raises DiskNotFound (what the guest has written is not here), what drafting, files and starting
+        """Raises DiskNotFound (what the guest has written is not whole), what drafting, files and starting
         raise, InstancePowerOffFailure."""
         engine, spec = self._engine, self._spec
         guest = ending.find(engine, spec.instance.uuid)
@@ -66,21 +66,22 @@ class Renewal:
         engine, spec = self._engine, self._spec
         old = None if old_xml is None else Domain.from_xml(old_xml)
         # What cannot be made is refused while the guest still runs.
-        GuestFiles(engine, self._context, spec).refuse_lost_disks()
+        files = GuestFiles(engine, self._context, spec)
+        files.refuse_lost_disks()
         draft(engine, spec, old=old)
+        files.have_bases()
         if guest is not None:
             ending.stop(guest)
         unplug_all(engine, spec)
         try:
-            self._make_anew(guest, old)
+            self._make_anew(files, guest, old)
         except BaseException:
             self._fall_back(old_xml)
             raise
 
-    def _make_anew(self, guest: Guest | None, old: Domain | None) -> None:
+    def _make_anew(self, files: GuestFiles, guest: Guest | None, old: Domain | None) -> None:
         engine, spec = self._engine, self._spec
-        files = GuestFiles(engine, self._context, spec)
-        files.have_bases()
+        files.renew_swap()
         files.make_disks()
         made = draft(engine, spec, old=old)
         files.make_config_drive(made.config_drive, only_if_missing=True)

@@ -289,6 +289,29 @@ def test_a_hard_reboot_mends_what_is_missing(bench: Bench) -> None:
     assert bench.downloads == [IMAGE_ID, IMAGE_ID]
 
 
+def test_of_bases_that_have_vanished_only_that_of_swap_is_made_anew(bench: Bench) -> None:
+    """Another file system under an ephemeral disk would spoil it, so the guest is not even stopped."""
+    spec = bench.spec(flavor={"ephemeral_gb": 1, "swap": 16})
+    blank, swap = DiskSpec("blank", "/dev/vdb", 1), DiskSpec("swap", "/dev/vdc", None, swap_mib=16)
+    spec = replace(spec, disks=(*spec.disks, blank, swap))
+    bench.driver.spawn(bench.context, spec)
+    cached = Path(bench.conf.instances_path) / "_base"
+    (cached / "swap_16").unlink()
+    bench.driver.reboot(bench.context, spec, hard=True)
+    assert bench.power_state(spec) == PowerState.RUNNING
+    assert (cached / "swap_16").exists()
+    before = bench.driver.state(spec.instance).hypervisor_id
+    (ephemeral,) = cached.glob("ephemeral_*")
+    ephemeral.rename(bench.directory / "elsewhere")
+    with pytest.raises(errors.DiskNotFound, match=f"{ephemeral}.*disk.eph0"):
+        bench.driver.reboot(bench.context, spec, hard=True)
+    assert bench.driver.state(spec.instance).hypervisor_id == before
+    assert not ephemeral.exists()
+    (bench.directory / "elsewhere").rename(ephemeral)
+    bench.driver.reboot(bench.context, spec, hard=True)
+    assert bench.power_state(spec) == PowerState.RUNNING
+
+
 @pytest.mark.parametrize("lost", ["disk", "disk.eph0", ""], ids=["root", "ephemeral", "all"])
 def test_what_a_guest_has_written_is_never_made_anew(bench: Bench, lost: str) -> None:
     """Nor is the guest stopped for it: it goes on with files that have no name any more."""
