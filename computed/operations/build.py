@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 # The conductor must find what it finds before a build, and the record walks two edges in one save. A server
-# that has been built is no more in one of these states: an order that comes twice ends here. ERROR is what
-# a restart makes of one whose order was still waiting.
+# that has been built is no more in one of these states: an order that comes twice ends here, also in a
+# process that has not had it the first time. ERROR is what a restart makes of one whose order was still
+# waiting, but also what becomes of a build that failed: that holds nothing in placement any more.
 _BEGIN = Edge(EDGES["build"].expected, TaskState.NETWORKING, VmState.BUILDING)
 _BEGIN_FROM = (VmState.BUILDING, VmState.ERROR)
+_BEGIN_WITHOUT_PLACE = (VmState.BUILDING,)
 # Stock expects nothing here, and so takes back the mark of a deletion that has begun meanwhile.
 _BLOCK_DEVICES = replace(EDGES["build_block_devices"], expected=(TaskState.NETWORKING,))
 
@@ -69,7 +71,8 @@ def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)
     """Build and start a server on this host; see compute_rpc.json.
 
     Nothing is raised for a build that fails: the instance ends in ERROR with a fault, goes back to the
-    conductor for another host, or is gone; in each case nothing of it is left here.
+    conductor for another host, or is gone; in each case nothing of it is left here. An order that comes twice
+    changes nothing, whatever came of it the first time.
     """
     order = BuildOrder(
         instance=instance,
@@ -88,6 +91,9 @@ def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)
         limits=limits,
         host_list=host_list,
     )
+    if not host.ordered.add(order.key):
+        LOG.info("The build of instance %s was ordered again", instance.uuid)
+        return
     with host.build_slots:
         Build(host, context, order).run()
 
@@ -102,6 +108,8 @@ class Build:
         self.instance = order.instance
         self.stage = Stage.BEGIN
         self.undo = UndoStack()
+        self._begin_from: tuple[VmState, ...] = _BEGIN_FROM
+        self._may_take_guest_away = True
 
     def run(self) -> None:
         """Build; on failure take everything back and do what the verdict says."""
@@ -133,6 +141,7 @@ class Build:
         files = decode_files(self.order.injected_files)
         image_meta = image_meta_of(self.order.image)
         allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
+        self._refuse_the_old(allocations)
         claim = self._claim(allocations)
         accelerated = self._get_accelerators()
         self._name_disks(image_meta)
@@ -158,6 +167,39 @@ class Build:
         if any(request.arq_uuid for request in self.order.requested_networks or ()):
             self._abort("this host cannot plug a port into an accelerator")
 
+    def _refuse_the_old(self, allocations: Mapping[str, Any]) -> None:
+        """Raise InstanceUpdateConflict for an order that a process before this one has carried out, as far as
+        can be told without the record, and let the record be asked for the rest."""
+        actual = None
+        if not allocations:
+            self._begin_from = _BEGIN_WITHOUT_PLACE
+        elif not self._is_placed_here(allocations):
+            actual = "allocations on other nodes only"
+        try:
+            self.host.driver.state(self.instance)
+            actual = "a guest"
+        except errors.InstanceNotFound:
+            pass
+        except errors.HypervisorUnavailable as error:
+            LOG.warning("Instance %s: whether it has a guest is not known: %s", self.instance.uuid, error)
+            self._begin_from = _BEGIN_WITHOUT_PLACE
+        if actual is not None:
+            raise errors.InstanceUpdateConflict(
+                instance_uuid=self.instance.uuid, expected="an order to build", actual=actual
+            )
+
+    def _is_placed_here(self, allocations: Mapping[str, Any]) -> bool:
+        """Whether some of it is held of this node, or of what is below it; also when that cannot be told."""
+        try:
+            root = self.host.tracker.compute_node(self.order.nodename).uuid
+            if root in allocations:
+                return True
+            tree = self.host.placement.providers_in_tree(self.context, root)
+        except errors.NovaException as error:
+            LOG.info("Instance %s: which node it is for cannot be told: %s", self.instance.uuid, error)
+            return True
+        return not tree or any(provider.uuid in allocations for provider in tree)
+
     def _abort(self, reason: str) -> None:
         raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason)
 
@@ -182,7 +224,7 @@ class Build:
         claim.stamp(instance)
         instance.system_metadata["boot_roles"] = ",".join(self.context.roles)
         self.stage = Stage.BEGIN
-        advance(self.host, instance, _BEGIN, vm_states=_BEGIN_FROM)
+        advance(self.host, instance, _BEGIN, vm_states=self._begin_from)
         self.stage = Stage.CLAIM
         hint = group_hint(self.order.request_spec, self.order.filter_properties)
         check_group_policy(self.host, self.context, instance, hint)
@@ -225,11 +267,18 @@ class Build:
         self.undo.push("take the guest away", self._take_guest_away)
         # Others may build while this one waits for an image that somebody else fetches already.
         spec = replace(plugging.ordered(spec), while_idle=self.host.build_slots.lent)
-        self.host.driver.spawn(self.context, spec)
+        try:
+            self.host.driver.spawn(self.context, spec)
+        except errors.InstanceExists:
+            # That one is not of this build.
+            self._may_take_guest_away = False
+            raise
         plugging.wait()
         volumes.complete(self.host, self.context, self.instance, self.order.bdms)
 
     def _take_guest_away(self) -> None:
+        if not self._may_take_guest_away:
+            return
         with announced(self.host, self.context, self.instance, "shutdown", bdms=self.order.bdms):
             self.host.driver.destroy(self.context, doomed_guest(self.instance, self.order.bdms))
 

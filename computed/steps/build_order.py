@@ -24,3 +24,9 @@ class BuildOrder:
     nodename: str
     limits: Any
     host_list: Any
+
+    @property
+    def key(self) -> str:
+        """What tells this order from any other: the conductor asks a host once in each of its attempts."""
+        retry = self.filter_properties.get("retry") or {}
+        return f"{self.instance.uuid} {retry.get('num_attempts', 0)}"

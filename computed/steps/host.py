@@ -68,6 +68,8 @@ class ComputeHost:
     """Instances known to be in no server group."""
     prepared: Remembered = field(default_factory=Remembered)
     """Migrations for which this host has been asked to make room, whatever came of it."""
+    ordered: Remembered = field(default_factory=Remembered)
+    """Orders to build (BuildOrder.key) that have come to this host, whatever came of them."""
     began_at: datetime.datetime = field(default_factory=lambda: timeutils.utcnow(with_timezone=True))
     """Since when this process remembers anything; aware, UTC."""
     hypervisor_watch: HypervisorWatch = field(default_factory=HypervisorWatch)

@@ -428,12 +428,12 @@ class Bench(Plane):
             )
         assert self.parts.manager.inflight.wait_idle(WAIT_SECONDS), self.parts.manager.inflight.counts()
 
-    def build(self, instance, *, networks="net", retry=True, wait=True, **more):
-        """Send a build as the conductor would, and wait for its end."""
+    def build(self, instance, *, networks="net", retry=True, wait=True, attempt=1, **more):
+        """Send a build as the conductor would, its `attempt`th, and wait for its end."""
         requested = [objects.NetworkRequest(network_id=networks)] if isinstance(networks, str) else networks
         properties = {"limits": {}}
         if retry:
-            properties["retry"] = {"num_attempts": 1, "hosts": [[self.conf.host, self.conf.host]]}
+            properties["retry"] = {"num_attempts": attempt, "hosts": [[self.conf.host, self.conf.host]]}
         arguments = {
             "instance": instance,
             "image": IMAGE,

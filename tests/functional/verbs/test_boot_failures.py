@@ -217,6 +217,91 @@ def test_a_build_that_comes_twice_changes_nothing_the_second_time(bench):
     assert bench.fault(instance.uuid) is None
 
 
+def order_again(bench, instance, *, is_restarted):
+    """The same order once more, on a host where a build would succeed now; the notices that it made."""
+    bench.conf.clear_override("fail", "fake")
+    if is_restarted:
+        bench.restart()
+    bench.notices.told.clear()
+    bench.build(instance)
+    return bench.notices.names(instance.uuid)
+
+
+def told(bench, uuid):
+    """All that the owner can see of a server."""
+    record = bench.fetch(uuid)
+    states = (record.vm_state, record.task_state, record.host, record.launched_at)
+    faults = bench.rows("InstanceFault", instance_uuid=uuid)
+    with bench.uncounted():
+        return states, len(faults), len(bench.network.of(uuid)), bench.allocation(uuid), bench.tasks.casts
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_order_of_a_build_that_failed_comes_again(make_bench, is_restarted):
+    bench = make_bench(**{"fake.fail": ["spawn:*:BuildAbortException"]})
+    instance = build(bench)
+    before = told(bench, instance.uuid)
+    names = order_again(bench, instance, is_restarted=is_restarted)
+    assert told(bench, instance.uuid) == before
+    is_in_error(bench, instance, "ordered")
+    nothing_is_left(bench, instance)
+    assert is_restarted or names == []
+
+
+def hold_elsewhere(bench, instance):
+    """What the conductor does for the next host before it asks that."""
+    placement, context, other = bench.placement, bench.context, "eeeeeeee-0000-4000-8000-000000000001"
+    with bench.uncounted():
+        provider = placement.create_provider(context, other, "other")
+        total = {"total": 100, "reserved": 0, "min_unit": 1, "max_unit": 100, "step_size": 1}
+        placement.put_inventories(
+            context, other, {"VCPU": {**total, "allocation_ratio": 1.0}}, provider.generation
+        )
+        body = {
+            "allocations": {other: {"resources": {"VCPU": 1}}},
+            "project_id": "project",
+            "user_id": "user",
+            "consumer_generation": None,
+        }
+        placement.put_allocations(context, instance.uuid, body)
+
+
+@pytest.mark.parametrize(("is_placed", "is_restarted"), [(False, False), (True, False), (True, True)])
+def test_the_order_of_a_build_that_goes_elsewhere_comes_again(make_bench, is_placed, is_restarted):
+    """The next host is to have it, and is asked before or after this one is asked again."""
+    bench = make_bench(**{"fake.fail": ["spawn:*:NovaException"]})
+    instance = build(bench)
+    is_rescheduled(bench, instance, "ordered")
+    if is_placed:
+        hold_elsewhere(bench, instance)
+    if is_restarted:
+        bench.restart()
+        bench.set_task(instance.uuid, "scheduling", vm_state="building")
+    before = told(bench, instance.uuid)
+    order_again(bench, instance, is_restarted=False)
+    assert told(bench, instance.uuid) == before
+    assert bench.driver.states() == {}
+    assert not bench.driver.has_disks_of(instance)
+    assert bench.network.of(instance.uuid) == []
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("vm_state", ["active", "error"])
+def test_the_order_of_a_server_that_has_its_guest_comes_again(bench, is_restarted, vm_state):
+    instance = bench.new_server()
+    bench.build(instance)
+    bench.set_task(instance.uuid, None, vm_state=vm_state)
+    before = told(bench, instance.uuid)
+    assert before[3] != {}
+    order_again(bench, instance, is_restarted=is_restarted)
+    assert told(bench, instance.uuid) == before
+    assert list(bench.driver.states()) == [instance.uuid]
+    assert bench.driver.has_disks_of(instance)
+    with bench.uncounted():
+        bench.host.tracker.publish(bench.context, bench.conf.host)
+    assert bench.host.tracker.compute_node(bench.conf.host).running_vms == 1
+
+
 def test_plugs_that_never_come(make_bench):
     bench = make_bench(**{"fake.vif_plug_events": True, "vif_plugging_timeout": 1})
     instance = build(bench)

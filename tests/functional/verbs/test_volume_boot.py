@@ -182,7 +182,7 @@ def test_a_build_that_goes_elsewhere_takes_its_reservation_along(bench, trouble)
     bench.conf.set_override("fail", [], "fake")
     with bench.uncounted():
         bench.allocate(bench.fetch(server.uuid))
-    bench.build(bench.fetch(server.uuid))
+    bench.build(bench.fetch(server.uuid), attempt=2)
     is_up(bench, server, volume_id, "/dev/sda")
 
 
@@ -193,7 +193,7 @@ def test_a_new_volume_is_made_anew_elsewhere(bench):
     assert bench.volumes.volume_ids() == []
     with bench.uncounted():
         bench.allocate(bench.fetch(server.uuid))
-    bench.build(bench.fetch(server.uuid))
+    bench.build(bench.fetch(server.uuid), attempt=2)
     (volume_id,) = bench.volumes.volume_ids()
     is_up(bench, server, volume_id, "/dev/sda")
 
