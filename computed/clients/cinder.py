@@ -12,7 +12,7 @@ from oslo_utils import strutils
 
 from computed import errors
 from computed.clients.rest import RestClient, noun_of
-from computed.clients.volumes import Attachment, NewVolume, Volume, VolumeSnapshot
+from computed.clients.volumes import Attachment, Holder, NewVolume, Volume, VolumeSnapshot
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -333,7 +333,12 @@ def _volume_of(volume: Mapping[str, Any]) -> Volume:
         # Below 3.48 nothing is said of it, which is no: locks came with it.
         shares_targets=volume.get("shared_targets", False),
         image_metadata=dict(volume.get("volume_image_metadata") or {}),
+        holders=tuple(_holder_of(each) for each in volume.get("attachments") or ()),
     )
+
+
+def _holder_of(answer: Mapping[str, Any]) -> Holder:
+    return Holder(answer.get("attachment_id") or "", answer.get("server_id"), answer.get("host_name"))
 
 
 def _decoded(response: Any, about: _About, version: str) -> Json:

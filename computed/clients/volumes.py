@@ -8,6 +8,15 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """One attachment that is in use, as its volume tells of it; of the host only an administrator hears."""
+
+    attachment_id: str
+    instance_uuid: str | None
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Volume:
     """One volume as the service has it; sizes in GiB, `status` in cinder's words (available, in-use, ...)."""
 
@@ -23,6 +32,7 @@ class Volume:
     shares_targets: bool | None = None
     """Whether volumes of the service share connections (None: the service cannot say, True: lock around)."""
     image_metadata: Mapping[str, Any] = field(default_factory=dict)
+    holders: tuple[Holder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid as uuids
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from computed import errors
-from computed.clients.volumes import Attachment, NewVolume, Volume, VolumeSnapshot
+from computed.clients.volumes import Attachment, Holder, NewVolume, Volume, VolumeSnapshot
 from computed.embedded.store import Fields, Records
 from computed.embedded.volume_records import (
     ATTACHMENT,
@@ -31,7 +31,7 @@ class EmbeddedVolumes(VolumeRecords):
     def get(self, context: Any, volume_id: str) -> Volume:
         """One volume; raises VolumeNotFound."""
         with self.answering("get") as records:
-            return _volume(existing(records, volume_id))
+            return _volume(existing(records, volume_id), records.find(ATTACHMENT, volume_id=volume_id))
 
     def get_snapshot(self, context: Any, snapshot_id: str) -> VolumeSnapshot:
         """One snapshot; raises SnapshotNotFound."""
@@ -270,7 +270,7 @@ def _attachment(row: Fields) -> Attachment:
     return Attachment(row["uuid"], row["volume_id"], row["instance_uuid"], row["status"], info)
 
 
-def _volume(row: Fields) -> Volume:
+def _volume(row: Fields, attachments: Iterable[Fields] = ()) -> Volume:
     return Volume(
         id=row["uuid"],
         status=row["status"],
@@ -283,4 +283,9 @@ def _volume(row: Fields) -> Volume:
         service_uuid=_HOST_SERVICE,
         shares_targets=False,
         image_metadata=row["image_metadata"],
+        holders=tuple(_holder(each) for each in attachments if each["status"] == "attached"),
     )
+
+
+def _holder(row: Fields) -> Holder:
+    return Holder(row["uuid"], row["instance_uuid"], (row["connector"] or {}).get("host"))

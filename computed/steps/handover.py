@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
 from computed.states import MigrationStatus, MigrationType, VmState
+from computed.steps import interrupted_departures, network, overtaken, volume_release
 from computed.steps import live_migration as shared
-from computed.steps import network, overtaken, volume_release
 from computed.steps.announce import announce
 from computed.steps.console_tokens import take_back
 from computed.steps.faults import record_fault
@@ -148,7 +148,7 @@ def finish_interrupted(host: ComputeHost, context: Any, instance: Any) -> bool:
     """The hypervisor no longer has the guest of an instance that was leaving when the agent ended.
 
     It is where it was going: hand over what is still here. False when no migration of the instance had
-    come that far. How its volumes were connected here is lost: their attachments to this host stay.
+    come that far.
     """
     filters = {
         "instance_uuid": instance.uuid,
@@ -167,6 +167,7 @@ def finish_interrupted(host: ComputeHost, context: Any, instance: Any) -> bool:
         migration.dest_compute,
     )
     host.departures.refuse(migration.uuid)
-    spec = known_guest(instance, ())
-    Handover(host, context, instance, migration, spec).run()
+    bdms = interrupted_departures.left_behind(host, context, instance, migration.dest_compute)
+    spec = known_guest(instance, bdms)
+    Handover(host, context, instance, migration, spec, bdms=bdms).run()
     return True

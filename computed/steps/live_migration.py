@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
-from computed.states import MigrationStatus, MigrationType
+from computed.states import MigrationStatus
 from computed.steps import network
 from computed.steps.patience import patiently
 from computed.steps.records import advance
@@ -167,42 +167,6 @@ def end_task(host: ComputeHost, instance: Any) -> bool:
         LOG.info("Instance %s is in other hands after its migration: %s", instance.uuid, error)
         return False
     return True
-
-
-_UNDER_WAY: Final = (
-    MigrationStatus.ACCEPTED,
-    MigrationStatus.QUEUED,
-    MigrationStatus.PREPARING,
-    MigrationStatus.RUNNING,
-    MigrationStatus.RUNNING_POST_COPY,
-)
-
-
-def end_interrupted(host: ComputeHost, context: Any, instance: Any) -> None:
-    """End the live migrations that an agent before this one had begun or was to begin: the guest is here.
-
-    An order of them that is still on its way will be ignored.
-    """
-    filters = {
-        "instance_uuid": instance.uuid,
-        "migration_type": str(MigrationType.LIVE_MIGRATION),
-        "status": [str(status) for status in _UNDER_WAY],
-    }
-    for migration in objects.MigrationList.get_by_filters(context, filters):
-        LOG.warning(
-            "Live migration %s of instance %s to %s was interrupted: it is ended",
-            migration.uuid,
-            instance.uuid,
-            migration.dest_compute,
-        )
-        host.departures.refuse(migration.uuid)
-        try:
-            host.driver.abort_live_migration(instance)
-        except (errors.NoActiveMigrationForInstance, NotImplementedError):
-            LOG.debug("Instance %s is not on its way any more", instance.uuid)
-        if migration.dest_compute and migration.dest_compute != host.name:
-            give_back_destination(host, context, instance, migration)
-        try_set_status(host, migration, MigrationStatus.ERROR)
 
 
 def forget_allocations(host: ComputeHost, context: Any, consumers: Iterable[str]) -> None:

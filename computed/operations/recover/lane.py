@@ -13,7 +13,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
-from computed.steps import interrupted_resizes, live_migration, power_sync, shares, shelf_marks
+from computed.steps import interrupted_departures, interrupted_resizes, power_sync, shares, shelf_marks
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.handover import finish_interrupted
@@ -223,7 +223,7 @@ def fail(
 
 
 def _end_migration(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
-    live_migration.end_interrupted(host, context, instance)
+    interrupted_departures.end(host, context, instance)
     _clear(host, context, instance, guest)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from computed import errors
 from computed.embedded.servers import user_context
 from tests.functional.cloud import HOST, Cloud
+from tests.functional.live_migration.test_failures import dying
 from tests.functional.live_migration.world import World, make_world
 
 THERE = "second"
@@ -159,3 +161,79 @@ def test_aborted_with_a_volume(world: World) -> None:
     world.cloud.settle()
     world.assert_stayed(uuid, migration, "cancelled")
     is_on(world, uuid, volume_id, HOST)
+
+
+# The source dies
+
+
+def restart(world: World) -> None:
+    world.cloud.kill_agent()
+    world.cloud.start_agent()
+    world.cloud.settle()
+
+
+def test_they_come_back_when_the_source_dies_on_the_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    volumes = [attach(world, uuid), attach(world, uuid)]
+    died = dying(monkeypatch, world.driver(HOST), "_travel")
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    assert len(world.cloud.embedded.volumes.attachments_of()) == 4 and world.used(THERE) == 1
+    restart(world)
+    world.assert_stayed(uuid, migration, "error")
+    for volume_id in volumes:
+        is_on(world, uuid, volume_id, HOST)
+        known = json.loads(mapping(world, uuid, volume_id)["connection_info"])
+        assert known["data"]["target_host"] == HOST
+        assert volume_id not in world.driver(THERE).volumes_of(uuid)
+    world.cloud.delete(uuid)
+    assert world.cloud.embedded.volumes.attachments_of() == []
+
+
+def test_they_come_back_when_the_source_dies_while_the_destination_prepares(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    volume_id = attach(world, uuid)
+    died = dying(monkeypatch, world.cloud.agents[HOST].host.computes, "pre_live_migration")
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10) and world.status(migration) == "preparing"
+    restart(world)
+    world.assert_stayed(uuid, migration, "error")
+    is_on(world, uuid, volume_id, HOST)
+
+
+def test_they_stay_as_they_are_when_the_service_does_not_say_whose_they_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    volume_id = attach(world, uuid)
+    died = dying(monkeypatch, world.driver(HOST), "_travel")
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    service, before = world.cloud.embedded.volumes, mapping(world, uuid, volume_id)["attachment_id"]
+    get = service.get
+    monkeypatch.setattr(service, "get", lambda *given: replace(get(*given), holders=()))
+    restart(world)
+    assert world.status(migration) == "error" and world.cloud.row(uuid)["task_state"] is None
+    assert len(service.attachments_of(volume_id=volume_id)) == 2
+    assert mapping(world, uuid, volume_id)["attachment_id"] == before
+
+
+def test_they_are_let_go_when_the_source_dies_after_the_guest_has_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    volumes = [attach(world, uuid), attach(world, uuid)]
+    died = dying(monkeypatch, world.driver(HOST), "end_live_migration_at_source")
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    world.cloud.kill_agent()
+    assert world.guests(HOST) == set()
+    world.cloud.start_agent()
+    world.cloud.settle()
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    for volume_id in volumes:
+        is_on(world, uuid, volume_id, THERE)

@@ -9,7 +9,7 @@ from keystoneauth1 import exceptions as ksa
 from computed import errors
 from computed.clients import cinder
 from computed.clients.cinder import CinderVolumes
-from computed.clients.volumes import NewVolume
+from computed.clients.volumes import Holder, NewVolume
 
 VOLUME = {
     "id": "v",
@@ -177,6 +177,15 @@ def test_attachments_of_an_instance():
     (attachment,) = service.client().attachments(None, "i")
     assert (attachment.id, attachment.volume_id, attachment.status) == ("a", "v", "attached")
     assert service.asked[0][1] == "/attachments?instance_id=i"
+
+
+def test_who_holds_a_volume():
+    known = [
+        {"server_id": "i", "attachment_id": "a", "host_name": "h"},
+        {"server_id": "i", "attachment_id": "b", "host_name": None},
+    ]
+    service = Cinder((200, {"volume": {**VOLUME, "attachments": known}}))
+    assert service.client().get(None, "v").holders == (Holder("a", "i", "h"), Holder("b", "i", None))
 
 
 def test_encryption():
