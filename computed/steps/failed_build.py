@@ -12,6 +12,7 @@ from computed.states import TaskState
 from computed.steps import accelerators
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict, judge
+from computed.steps.failure_lines import tell
 from computed.steps.faults import fault_message, record_fault
 from computed.steps.patience import patiently
 from computed.steps.records import forget_host, is_gone, save, set_error
@@ -41,7 +42,7 @@ class FailedBuild:
         if verdict in (Verdict.RESCHEDULE, Verdict.RESCHEDULE_BY_POLICY) and not is_clean:
             LOG.warning("Instance %s is not rescheduled: it was not cleaned up here", self.instance.uuid)
             verdict = Verdict.ABORT
-        self._log(error, verdict)
+        self._log(error, verdict, stage)
         publish(self.host, self.context, self.order.nodename)
         legs: Mapping[Verdict, Callable[[Exception], None]] = {
             Verdict.GONE: self._give_up,
@@ -55,12 +56,15 @@ class FailedBuild:
         if counts and verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
             self.host.tracker.build_failed(self.order.nodename)
 
-    def _log(self, error: Exception, verdict: Verdict) -> None:
+    def _log(self, error: Exception, verdict: Verdict, stage: Stage) -> None:
         if verdict in (Verdict.GONE, Verdict.STALE):
             LOG.info("The build of instance %s ends: %s", self.instance.uuid, fault_message(error))
-        else:
-            what = "fails" if verdict is Verdict.ABORT else "is tried elsewhere"
-            LOG.error("The build of instance %s %s", self.instance.uuid, what, exc_info=error)
+            return
+        is_last = verdict is Verdict.ABORT or not self.order.filter_properties.get("retry")
+        remedy = (
+            "mend the cause, delete the instance and order it anew" if is_last else "it is tried elsewhere"
+        )
+        tell(f"The build of instance {self.instance.uuid}", stage.name.lower(), error, remedy)
 
     def _end_in_error(self, error: Exception) -> None:
         if not isinstance(error, errors.BuildAbortException):

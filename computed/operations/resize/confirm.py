@@ -10,6 +10,7 @@ from computed.states import MigrationStatus, PowerState, VmState
 from computed.steps import network, resizing, shares
 from computed.steps.announce import announced
 from computed.steps.erring import erring
+from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, doomed_guest
 from computed.steps.records import advance
 from computed.steps.removal import publish
@@ -23,6 +24,10 @@ LOG = logging.getLogger(__name__)
 _CONFIRMABLE = (MigrationStatus.FINISHED, MigrationStatus.CONFIRMING)
 
 
+@leg(
+    "confirmation at the source",
+    "the instance is at the destination: reset its state, and remove what is left of it here",
+)
 def confirm_resize(host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any) -> None:
     """Remove the guest from its old host and give up what it held there; changes nothing the second time.
 

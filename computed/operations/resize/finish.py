@@ -15,6 +15,7 @@ from computed.states import MigrationStatus, VmState
 from computed.steps import network, overtaken, resizing, shares, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
+from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, image_meta_of, known_guest
 from computed.steps.patience import insistently
 from computed.steps.plugging import Plugging, awaiting_plugs
@@ -31,6 +32,10 @@ LOG = logging.getLogger(__name__)
 _DISK_SIZES = ("root_gb", "swap", "ephemeral_gb")
 
 
+@leg(
+    "start at the destination",
+    "the instance is this host's now: mend the cause and hard-reboot it, or delete it",
+)
 def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
     host: ComputeHost,
     context: RequestContext,

@@ -13,6 +13,7 @@ from computed.states import MigrationStatus
 from computed.steps import moves, overtaken, resizing
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
+from computed.steps.failure_lines import leg, tell
 from computed.steps.faults import record_fault
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.patience import patiently
@@ -42,6 +43,10 @@ class _Order:
     host_list: Any
 
 
+@leg(
+    "room at the destination",
+    "the guest is where it was: mend the cause, then resize or migrate it again",
+)
 def prep_resize(  # noqa: PLR0913 (the arguments of the RPC)
     host: ComputeHost,
     context: RequestContext,
@@ -213,7 +218,8 @@ def _reschedule(host: ComputeHost, context: Any, order: _Order, error: Exception
         )
         _tell(host, context, order, failure)
         return False
-    LOG.warning("The resize of instance %s is tried elsewhere: %s", order.instance.uuid, cause)
+    what = f"Migration {order.migration.uuid} of instance {order.instance.uuid}"
+    tell(what, "room at the destination", cause, "it is tried on another host")
     _tell(host, context, order, cause)
     return True
 

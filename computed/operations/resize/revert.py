@@ -13,6 +13,7 @@ from computed.states import MigrationStatus, TaskState, VmState
 from computed.steps import network, overtaken, resizing, shares, volumes
 from computed.steps.announce import announce_exists, announced
 from computed.steps.erring import erring
+from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, doomed_guest, known_guest
 from computed.steps.patience import insistently, patiently
 from computed.steps.plugging import awaiting_plugs
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+@leg(
+    "leaving the destination",
+    "the instance is still this host's: mend the cause and hard-reboot it",
+)
 def revert_resize(
     host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
 ) -> None:
@@ -93,6 +98,10 @@ def _is_wanted(host: ComputeHost, context: Any, instance: Any, migration: Any) -
     return False
 
 
+@leg(
+    "start at the source",
+    "the instance is this host's again: mend the cause and hard-reboot it",
+)
 def finish_revert_resize(
     host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, request_spec: Any = None
 ) -> None:

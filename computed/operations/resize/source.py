@@ -12,6 +12,7 @@ from computed.states import RESIZING_STATES, MigrationStatus, TaskState
 from computed.steps import network, overtaken, resizing, volumes
 from computed.steps.announce import announced
 from computed.steps.erring import erring
+from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.patience import patiently
 from computed.steps.power import shutdown_timing
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+@leg(
+    "sending from the source",
+    "the instance stays on this host: look at its guest, hard-reboot it if it is off, then try again",
+)
 def resize_instance(  # noqa: PLR0913 (the arguments of the RPC)
     host: ComputeHost,
     context: RequestContext,

@@ -112,11 +112,14 @@ def test_a_host_that_is_full_sends_it_on_before_touching_anything(bench):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
-def test_a_network_that_gives_no_port(bench, error, ends):
+def test_a_network_that_gives_no_port(bench, error, ends, caplog):
     bench.network.fails["allocate"] = error
     instance = build(bench)
     ends(bench, instance, "")
     nothing_is_left(bench, instance)
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"instance {instance.uuid} fails at stage network, remote neutron: " in line
+    assert line.endswith("; it is tried elsewhere" if ends is is_rescheduled else "order it anew")
 
 
 def test_given_ports_are_given_back_and_not_deleted(make_bench):
