@@ -170,7 +170,12 @@ def _record(host: ComputeHost, context: Any, instance: Any, *, is_whole: bool) -
 def rollback_live_migration_at_destination(
     host: ComputeHost, context: RequestContext, *, instance: Any, destroy_disks: bool, migrate_data: Any
 ) -> None:
-    """The guest does not come: remove what was made ready for it. Its volumes are disconnected already."""
+    """The guest does not come: remove what was made ready for it. Its volumes are disconnected already.
+
+    A message that comes late, when the guest has come by another migration, changes nothing.
+    """
+    if _lives_here(host, context, instance):
+        return
     told = {"network_info": network.cached(instance)}
     with announced(host, context, instance, "live_migration_rollback_dest", **told):
         try:
@@ -187,12 +192,31 @@ def drop_move_claim_at_destination(host: ComputeHost, context: RequestContext, *
     That is its room, and the interfaces that were made ready. Volumes are disconnected by
     remove_volume_connection, bindings deleted by the source.
     """
+    if _lives_here(host, context, instance):
+        return
     try:
-        if instance.host != host.name:
-            spec = doomed_guest(instance, ())
-            host.driver.take_back_at_destination(context, spec, None, destroy_disks=False)
+        spec = doomed_guest(instance, ())
+        host.driver.take_back_at_destination(context, spec, None, destroy_disks=False)
     finally:
         give_up_room(host, instance)
+
+
+def _lives_here(host: ComputeHost, context: Any, instance: Any) -> bool:
+    """Whether the record, and not only the message, says that the instance is on this host; one that is gone
+    is not. Raises when it cannot be read: nothing is taken from what may be running here."""
+    try:
+        record = insistently(
+            f"Looking where instance {instance.uuid} is",
+            lambda: objects.Instance.get_by_uuid(context, instance.uuid, expected_attrs=[]),
+            stopping=host.stopping,
+            final=(errors.InstanceNotFound,),
+        )
+    except errors.InstanceNotFound:
+        return False
+    if record.host != host.name:
+        return False
+    LOG.warning("Instance %s has come by now: what it has here stays", instance.uuid)
+    return True
 
 
 def give_up_room(host: ComputeHost, instance: Any) -> None:

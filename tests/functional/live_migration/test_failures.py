@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -294,6 +295,39 @@ def test_ordered_twice(world: World) -> None:
     assert world.guests(THERE) == {uuid} and world.guests(HOST) == set()
     assert [event for event, _ in world.cloud.events(uuid)].count("compute_pre_live_migration") == 1
     assert world.cloud.row(uuid)["vm_state"] == "active"
+
+
+@pytest.mark.parametrize("is_block", [False, True])
+def test_told_again_that_it_does_not_come_when_it_has(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_block: bool
+) -> None:
+    uuid = world.boot()
+    method = "rollback_live_migration_at_destination" if is_block else "drop_move_claim_at_destination"
+    computes, again = world.cloud.agents[HOST].host.computes, []
+    send = getattr(computes, method)
+
+    def keep(context: Any, host: str, **given: Any) -> None:
+        kept = copy.deepcopy(given)
+        again.append(lambda: send(context, host, **kept))
+        send(context, host, **given)
+
+    monkeypatch.setattr(computes, method, keep)
+    world.set(HOST, fail=["live_migrate:*:MigrationError:1"])
+    failed = world.role.live_migrate(uuid, to=THERE, block_migration=is_block)
+    world.assert_stayed(uuid, failed, "failed")
+    assert len(again) == 1
+    migration = world.role.live_migrate(uuid, to=THERE, block_migration=is_block)
+    assert world.status(migration) == "completed"
+    world.notices.clear()
+    again[0]()
+    world.cloud.settle()
+    row = world.cloud.row(uuid)
+    assert (row["host"], row["vm_state"], row["task_state"]) == (THERE, "active", None)
+    assert world.guests(THERE) == {uuid} and world.driver(THERE).has_disks_of(world.cloud.instance(uuid))
+    assert world.bindings(uuid) == [(THERE, [])]
+    assert world.used(HOST) == 0 and world.used(THERE) == 1
+    assert set(world.role.holds(uuid)) == {THERE}
+    assert world.notices.names(uuid) == []
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
