@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import openstack.exceptions
-
 from tests.integration import guest_image
 from tests.integration.cloud import Cloud
 from tests.integration.guest_image import Mark, marks
@@ -111,11 +109,7 @@ class Guest:
         """Until the guest said ``word`` ``count`` times."""
 
         def probe() -> list[Mark]:
-            try:
-                text = self.console()
-            except openstack.exceptions.NotFoundException as error:
-                # Said also of a guest that has just come back from a resize, by stock.
-                raise waiting.NotYet(error) from error
+            text = self.console()
             found = marks(text, word)
             if len(found) < count:
                 raise waiting.NotYet(text[-400:])

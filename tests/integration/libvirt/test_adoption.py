@@ -162,9 +162,11 @@ def test_guests_given_back_obey_stock(guests: list[Guest], stock: Agent, site: S
     _interface(native)
     cloud.demo.image.delete_image(native.snapshot("of native"))
     _reboot(native, boots=2)
+    before = native.pid
     native.verbs.resize(LARGE[0], site.host.host)
     native.verbs.confirm()
-    native.ready(boots=3)
+    # It cannot be heard: where serial consoles are on, stock gives a guest that it resizes on its host none.
+    assert native.pid != before
     ids = [guest.id for guest in guests]
     assert accounts.faults(cloud, [stock], ids) == []
     cloud.delete(ids)
