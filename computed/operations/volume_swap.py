@@ -12,7 +12,7 @@ from computed import errors, objects
 from computed.steps import volume_release, volumes
 from computed.steps.announce import announce
 from computed.steps.block_devices import volume_spec
-from computed.steps.patience import insistently
+from computed.steps.patience import insistently, patiently
 from computed.steps.volume_detach import with_encryption
 
 if TYPE_CHECKING:
@@ -83,11 +83,18 @@ class Swap:
 
     def _read(self) -> Exception | None:
         """Learn what the instance has; what kept us from it, if anything did."""
+        uuid, stopping = self.instance.uuid, self.host.stopping
+        what = f"Block devices of instance {uuid}"
+
+        def ask(is_repeated: bool) -> Any:
+            return objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, uuid)
+
         try:
             self.mappings = insistently(
-                f"Block devices of instance {self.instance.uuid}",
-                lambda: objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, self.instance.uuid),
-                stopping=self.host.stopping,
+                what,
+                lambda: patiently(what, ask, stopping=stopping),
+                stopping=stopping,
+                final=(errors.ConductorUnavailable,),
             )
         except Exception as error:
             return error

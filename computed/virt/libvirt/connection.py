@@ -19,6 +19,7 @@ from computed.virt.libvirt.opening import (
     USUAL,
     Opening,
     Patience,
+    client_version,
     close_behind,
     is_alive,
     start_event_loop,
@@ -64,7 +65,7 @@ class Connection:
         self._raw: Any = None
         self._opening = Opening(uri, patience, self._prepare)
         self._has_daemon = False
-        self._spares = spares.Spares(Opening(uri, patience).connect)
+        self._spares = spares.Spares(Opening(uri, patience).connect, is_alive=is_alive, close=close_behind)
         self._told: bool | None = None
         self._registrations: list[Callable[[Any], None]] = []
         self._letters: Mailbox[Callable[[], None]] = Mailbox()
@@ -136,7 +137,7 @@ class Connection:
     def lease(self) -> Iterator[Any]:
         """A virConnect for calls that belong together, such as those of a stream."""
         main = self._current()
-        if self._has_daemon and spares.are_needed():
+        if self._has_daemon and spares.are_needed(client_version()):
             with self._spares.lease(main) as raw:
                 yield raw
         else:

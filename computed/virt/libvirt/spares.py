@@ -11,25 +11,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from computed.virt.libvirt.opening import client_version, close_behind, is_alive
-
 _MENDED: Final = 10_004_000
 _MOST_IDLE: Final = 4
 
 
-def are_needed() -> bool:
-    """Whether the client library in this process has the fault; by its version, asks nobody."""
-    return client_version() < _MENDED
+def are_needed(client_version: int) -> bool:
+    """Whether the client library of this version (9_000_000 is 9.0.0) has the fault."""
+    return client_version < _MENDED
 
 
 class Spares:
     """Lends connections, each to one caller at a time: the main one if it is free, else a spare.
 
-    There are as many as there were calls at once; `_MOST_IDLE` of them are kept.
+    There are as many as there were calls at once; `_MOST_IDLE` of them are kept. `connect` makes one, `close`
+    must not wait.
     """
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], *, is_alive: Callable[[Any], bool], close: Callable[[Any], Any]
+    ) -> None:
         self._connect = connect
+        self._is_alive = is_alive
+        self._close = close
         self._guard = threading.Lock()
         self._taken: set[Any] = set()
         self._idle: list[Any] = []
@@ -66,7 +69,7 @@ class Spares:
             self._is_closed = True
             idle, self._idle = self._idle, []
         for raw in idle:
-            close_behind(raw)
+            self._close(raw)
 
     def _free(self, main: Any) -> Any:
         """One that is there already, taken; None if there is none."""
@@ -75,14 +78,14 @@ class Spares:
             raw = main if main not in self._taken else None
             while raw is None and self._idle:
                 last = self._idle.pop()
-                if is_alive(last):
+                if self._is_alive(last):
                     raw = last
                 else:
                     dead.append(last)
             if raw is not None:
                 self._taken.add(raw)
         for each in dead:
-            close_behind(each)
+            self._close(each)
         return raw
 
     def _new(self) -> Any:
@@ -96,7 +99,7 @@ class Spares:
             self._taken.discard(raw)
             if not is_spare:
                 return
-            if not self._is_closed and is_alive(raw) and len(self._idle) < _MOST_IDLE:
+            if not self._is_closed and self._is_alive(raw) and len(self._idle) < _MOST_IDLE:
                 self._idle.append(raw)
                 return
-        close_behind(raw)
+        self._close(raw)

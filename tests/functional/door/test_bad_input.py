@@ -144,23 +144,3 @@ def test_bad_input_is_refused_once_and_changes_nothing(
         assert len(told[0].getMessage()) < 1000, name
     cloud.verb(uuid, "stop")
     assert cloud.row(uuid)["vm_state"] == "stopped"
-
-
-def test_a_verb_that_is_not_built_leaves_word(cloud: Cloud) -> None:
-    (uuid,) = cloud.boot(1)
-    cloud.set_fields(uuid, task_state="pausing")
-    cloud.parts.manager._calls = {  # type: ignore[assignment]
-        **cloud.parts.manager._calls,
-        "pause_instance": _without_operation(cloud, "pause_instance"),
-    }
-    cloud.rpc.cast("pause_instance", instance=cloud.instance(uuid))
-    cloud.wait_for(uuid, task_state=None)
-    cloud.settle()
-    assert cloud.row(uuid)["vm_state"] == "active"
-    assert cloud.faults(uuid) == ["NotImplementedError"]
-
-
-def _without_operation(cloud: Cloud, name: str) -> Any:
-    from dataclasses import replace
-
-    return replace(cloud.parts.manager._calls[name], operation=None)

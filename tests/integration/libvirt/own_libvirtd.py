@@ -111,10 +111,9 @@ class OwnLibvirtd:
         assert self._process is not None
         if self._process.poll() is not None:
             raise RuntimeError((self.directory / "libvirtd.out").read_text()[-2000:])
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if self.virsh("version", timeout=5).returncode == 0:
-                return
-        raise waiting.NotYet("no answer")
+        # Either it does not listen yet, or it answers as soon as it is ready.
+        if self.virsh("version", timeout=START_SECONDS).returncode:
+            raise waiting.NotYet("no answer")
 
     def virsh(
         self, *words: str, driver: str = "qemu:///system", timeout: float = 20

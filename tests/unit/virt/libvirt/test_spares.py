@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -15,21 +14,21 @@ class Raw:
     """As much of a virConnect as who lends it asks for."""
 
     def __init__(self) -> None:
-        self.is_alive = True
-        self.closed = threading.Event()
+        self.lives = True
+        self.is_closed = False
 
-    def isAlive(self) -> bool:
-        return self.is_alive
+    def alive(self) -> bool:
+        return self.lives
 
     def close(self) -> None:
-        self.closed.set()
+        self.is_closed = True
 
 
 class Maker:
     def __init__(self) -> None:
         self.made: list[Raw] = []
         self.main = Raw()
-        self.spares = Spares(self.connect)
+        self.spares = Spares(self.connect, is_alive=Raw.alive, close=Raw.close)
 
     def connect(self) -> Raw:
         self.made.append(Raw())
@@ -60,32 +59,32 @@ def test_spares_that_are_too_many_are_closed(maker: Maker) -> None:
     with ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(maker.spares.lease(maker.main))
-    assert len(maker.made) == 7 and all(raw.closed.wait(5) for raw in maker.made[:3])
-    assert not any(raw.closed.is_set() for raw in (*maker.made[3:], maker.main))
+    assert len(maker.made) == 7 and all(raw.is_closed for raw in maker.made[:3])
+    assert not any(raw.is_closed for raw in (*maker.made[3:], maker.main))
     maker.spares.close()
-    assert all(raw.closed.wait(5) for raw in maker.made) and not maker.main.closed.is_set()
+    assert all(raw.is_closed for raw in maker.made) and not maker.main.is_closed
 
 
 def test_a_spare_that_has_died_is_not_lent_again(maker: Maker) -> None:
     with maker.spares.lease(maker.main), maker.spares.lease(maker.main):
         pass
-    maker.made[0].is_alive = False
+    maker.made[0].lives = False
     with maker.spares.lease(maker.main), maker.spares.lease(maker.main) as raw:
         assert raw is maker.made[1]
-    assert maker.made[0].closed.wait(5)
+    assert maker.made[0].is_closed
 
 
 def test_what_comes_back_after_the_end_is_closed(maker: Maker) -> None:
     with maker.spares.lease(maker.main), maker.spares.lease(maker.main):
         maker.spares.close()
-    assert maker.made[0].closed.wait(5)
+    assert maker.made[0].is_closed
 
 
 def test_who_finds_no_spare_holds_nothing(maker: Maker) -> None:
     def refuse() -> Raw:
         raise errors.HypervisorUnavailable("no answer")
 
-    spares = Spares(refuse)
+    spares = Spares(refuse, is_alive=Raw.alive, close=Raw.close)
     with spares.lease(maker.main):
         with pytest.raises(errors.HypervisorUnavailable), spares.lease(maker.main):
             pytest.fail("there is none")
