@@ -21,11 +21,29 @@ from tests.functional.templates import Templates
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _pools_that_end_at_once() -> None:
-    """Threads of futurist's pools look every second whether they are still wanted; tests end more often."""
+def _idle_threads_sleep() -> None:
+    """Threads of futurist's pools look round all the time whether they are still wanted, and a cloud has more
+    than a hundred of them: here they sleep until there is work, or somebody stops them (to the end of the
+    process, which stops those that are left)."""
     from futurist import _thread
 
-    _thread.ThreadWorker.MAX_IDLE_FOR = 0.05
+    wake = object()
+
+    def wait_for_work(self: Any) -> Any:
+        self.idle = True
+        work = self.work_queue.get()
+        if work is wake:
+            self.work_queue.task_done()
+            raise _thread._Stopping
+        self.idle = False
+        return work
+
+    def stop(self: Any) -> None:
+        self.should_stop = True
+        self.work_queue.put(wake)
+
+    _thread.ThreadWorker._wait_for_work = wait_for_work
+    _thread.ThreadWorker.stop = stop
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from futurist import _thread
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.objects.base import ComputedObject
@@ -25,8 +24,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Ite
     cloud = Cloud(tmp_path_factory.mktemp("failures"), templates.of((HOST, SECOND)), executor, OPTIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
-        # One cloud lives for all tests: hundreds of idle threads that look round all the time would be felt.
-        patch.setattr(_thread.ThreadWorker, "MAX_IDLE_FOR", 1.0)
         plain = ComputedObject.indirection_api
         try:
             cloud.add_host(SECOND, OPTIONS)

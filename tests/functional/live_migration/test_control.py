@@ -29,6 +29,14 @@ def begin(world: World, uuid: str, seconds: str = "10") -> str:
     return migration
 
 
+def stands_in_line(world: World, migration: str) -> None:
+    """Wait until a migration has its place in the line: its record says so a little earlier."""
+    departures = world.cloud.agents[HOST].host.departures
+    world.cloud.wait(
+        lambda: world.status(migration) == "queued" and departures.knows(migration), "it to stand in the line"
+    )
+
+
 def ended(world: World, uuid: str) -> None:
     world.cloud.wait_for(uuid, task_state=None)
     world.cloud.settle()
@@ -65,7 +73,7 @@ def test_aborted_while_it_waits(world: World) -> None:
     first, second = world.boot(name="first"), world.boot(name="second")
     begin(world, first)
     migration = world.role.live_migrate(second, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(migration) == "queued", "it to stand in the line")
+    stands_in_line(world, migration)
     world.role.abort(second, migration)
     world.cloud.wait_for(second, task_state=None)
     world.cloud.wait(lambda: world.status(migration) == "cancelled", "its end")
@@ -132,7 +140,7 @@ def test_one_after_the_other(world: World) -> None:
     world.set(HOST, delays={})
     others = [world.role.live_migrate(uuid, to=THERE, wait=False) for uuid in uuids[1:]]
     for migration in others:
-        world.cloud.wait(lambda m=migration: world.status(m) == "queued", "it to stand in the line")
+        stands_in_line(world, migration)
     assert world.guests(THERE) == set()
     world.role.force(uuids[0])
     world.cloud.settle()
@@ -158,7 +166,7 @@ def test_an_agent_that_stops_cancels_what_waits(make_pair: Callable[..., Cloud])
     first, second = world.boot(name="first"), world.boot(name="second")
     running = begin(world, first, "1")
     waiting = world.role.live_migrate(second, to=THERE, wait=False)
-    world.cloud.wait(lambda: world.status(waiting) == "queued", "it to stand in the line")
+    stands_in_line(world, waiting)
     world.cloud.stop_agent()
     assert world.status(running) == "completed" and world.guests(THERE) == {first}
     assert world.status(waiting) == "cancelled"
