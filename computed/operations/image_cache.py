@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,8 +23,10 @@ def cache_images(host: ComputeHost, context: RequestContext, *, image_ids: Seque
 
 
 def _cache(host: ComputeHost, context: RequestContext, image_id: str) -> str:
+    def read(offset: int) -> Iterator[bytes]:
+        return host.images.download(context, image_id, offset=offset)
+
     try:
-        read = partial(host.images.download, context, image_id)
         return "cached" if host.driver.cache_image(context, image_id, read) else "existing"
     except NotImplementedError:
         LOG.warning("Image %s is not fetched: the driver cannot fetch images beforehand", image_id)

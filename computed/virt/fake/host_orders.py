@@ -29,13 +29,13 @@ class FakeImageCache(Memory, ImageCachePort):
     _variant: Variant
     _cached_images: set[str]
 
-    def cache_image(self, context: Any, image_id: str, read: Callable[[], Iterator[bytes]]) -> bool:
+    def cache_image(self, context: Any, image_id: str, read: Callable[[int], Iterator[bytes]]) -> bool:
         if not self._variant.caches_images:
             raise NotImplementedError("this fake driver fetches no images beforehand")
         with self._orders.around("cache_image"):
             if image_id in self._cached_images:
                 return False
-            for _ in read():
+            for _ in read(0):
                 pass
             self._cached_images.add(image_id)
             return True

@@ -10,7 +10,6 @@ from typing import Any
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.storage.cache import mark_used
 from computed.virt.libvirt.storage.cache_manager import AgingOptions, CacheManager, InUse
-from computed.virt.libvirt.storage.download import from_start
 from computed.virt.port.image_cache import ImageCachePort
 
 LOG = logging.getLogger(__name__)
@@ -19,13 +18,13 @@ LOG = logging.getLogger(__name__)
 class LibvirtImageCache(LibvirtPart, ImageCachePort):
     """`_base` on this host, or on storage that several hosts share."""
 
-    def cache_image(self, context: Any, image_id: str, read: Callable[[], Iterator[bytes]]) -> bool:
+    def cache_image(self, context: Any, image_id: str, read: Callable[[int], Iterator[bytes]]) -> bool:
         cache = self._engine.cache
         if cache.has(image_id):
             mark_used(cache.paths.image(image_id))
             return False
         source = self._engine.images.source_of(context, image_id)
-        cache.image(replace(source, read=from_start(read)))
+        cache.image(replace(source, read=read))
         return True
 
     def manage_image_cache(self, context: Any, instances: Iterable[Any]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 class ImageCachePort:
     """A cache of images; a driver has one if its capability `has_imagecache` says so."""
 
-    def cache_image(self, context: Any, image_id: str, read: Callable[[], Iterator[bytes]]) -> bool:
+    def cache_image(self, context: Any, image_id: str, read: Callable[[int], Iterator[bytes]]) -> bool:
         """Have the image in the cache before somebody needs it; False when it was there already.
 
-        `read` begins to download the image and gives its bytes in chunks. Raises what `read` raises, and
+        `read` gives the image's bytes from an offset on, in chunks. Raises what `read` raises, and
         NotImplementedError when images cannot be fetched beforehand.
         """
         raise NotImplementedError

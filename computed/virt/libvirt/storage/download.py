@@ -54,20 +54,6 @@ class ImageSource:
         )
 
 
-def from_start(download: Callable[[], Iterator[bytes]]) -> Callable[[int], Iterator[bytes]]:
-    """The `read` of a source that can only begin at the start: what is there already is passed over."""
-
-    def read(offset: int) -> Iterator[bytes]:
-        position = 0
-        for chunk in download():
-            rest = chunk[max(offset - position, 0) :]
-            position += len(chunk)
-            if rest:
-                yield rest
-
-    return read
-
-
 def fetch(source: ImageSource, target: Path, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
     """Have the whole image in `target`, on the disk, verified.
 

@@ -38,9 +38,9 @@ def test_an_image_is_fetched_once_and_then_marked_as_used(tmp_path, conf):
     part, shop = driver(tmp_path, conf)
     read = []
 
-    def download():
-        read.append(1)
-        return iter([DATA])
+    def download(offset):
+        read.append(offset)
+        return iter([DATA[offset:]])
 
     assert part.cache_image(None, IMAGE_ID, download) is True
     base = tmp_path / "_base" / image_file_name(IMAGE_ID)
@@ -49,13 +49,13 @@ def test_an_image_is_fetched_once_and_then_marked_as_used(tmp_path, conf):
     assert part.cache_image(None, IMAGE_ID, download) is False
     assert base.read_bytes() == DATA
     assert base.stat().st_mtime > before
-    assert (read, shop.reads) == ([1], [])
+    assert (read, shop.reads) == ([0], [])
 
 
 def test_what_a_download_raises_passes_and_nothing_is_left(tmp_path, conf):
     part, _ = driver(tmp_path, conf)
 
-    def download():
+    def download(offset):
         raise PermissionError("not yours")
 
     with pytest.raises(PermissionError):
@@ -66,7 +66,7 @@ def test_what_a_download_raises_passes_and_nothing_is_left(tmp_path, conf):
 def test_images_of_instances_of_any_host_stay_and_others_go(tmp_path, conf):
     part, _ = driver(tmp_path, conf)
     for image_id in (IMAGE_ID, OTHER_ID):
-        part.cache_image(None, image_id, lambda: iter([DATA]))
+        part.cache_image(None, image_id, lambda offset: iter([DATA[offset:]]))
         age(tmp_path / "_base" / image_file_name(image_id), 90000)
     elsewhere = SimpleNamespace(image_ref=IMAGE_ID, kernel_id="", ramdisk_id=None, host="another")
     part.manage_image_cache(None, [elsewhere])
@@ -77,7 +77,7 @@ def test_images_of_instances_of_any_host_stay_and_others_go(tmp_path, conf):
 def test_nothing_goes_where_the_operator_says_so(tmp_path, conf):
     conf.set_override("remove_unused_base_images", False, group="image_cache")
     part, _ = driver(tmp_path, conf)
-    part.cache_image(None, IMAGE_ID, lambda: iter([DATA]))
+    part.cache_image(None, IMAGE_ID, lambda offset: iter([DATA[offset:]]))
     age(tmp_path / "_base" / image_file_name(IMAGE_ID), 90000)
     part.manage_image_cache(None, [])
     assert (tmp_path / "_base" / image_file_name(IMAGE_ID)).exists()

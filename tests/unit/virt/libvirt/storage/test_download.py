@@ -7,7 +7,7 @@ import os
 import pytest
 
 from computed import errors
-from computed.virt.libvirt.storage.download import ImageSource, fetch, from_start
+from computed.virt.libvirt.storage.download import ImageSource, fetch
 from tests.unit.virt.libvirt.storage.sources import IMAGE_ID, Shop
 
 DATA = os.urandom(300_000)
@@ -119,12 +119,6 @@ def test_a_link_in_place_of_the_file_is_not_followed(part, tmp_path):
     with pytest.raises(OSError):
         fetch(Shop(DATA).source(), part)
     assert victim.read_text() == "untouched"
-
-
-@pytest.mark.parametrize("offset", [0, 1, 99_999, 100_000, 250_001, len(DATA)])
-def test_a_source_that_begins_at_the_start_passes_over_what_is_there(offset):
-    read = from_start(lambda: (DATA[start : start + 100_000] for start in range(0, len(DATA), 100_000)))
-    assert b"".join(read(offset)) == DATA[offset:]
 
 
 def test_the_strongest_hash_that_is_named_counts():
