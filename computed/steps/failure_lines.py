@@ -39,8 +39,9 @@ def remote_of(error: BaseException) -> str:
         for classes, name in _OWN:
             if isinstance(cause, classes):
                 return name
+        of = type(cause)
+        # By where it stands: of most its `__module__` is nova's, as it goes on the wire.
         for nouns, name in _NOUNS:
-            of = type(cause)
             if getattr(nouns, of.__name__, None) is of and not hasattr(base, of.__name__):
                 return name
         cause = cause.__cause__

@@ -98,7 +98,7 @@ class Connection:
 
     def each_time(self, register: Callable[[Any], None]) -> None:
         """Have `register` called, off the main loop, with the virConnect of this and of every later
-        connection: for callbacks that libvirt forgets when it restarts. Comes before the first call."""
+        connection: for callbacks that libvirt forgets when it restarts."""
         self._registrations.append(register)
         raw = self._raw
         if raw is not None:

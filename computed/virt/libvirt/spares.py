@@ -33,7 +33,7 @@ class Spares:
         self._connect = connect
         self._is_alive = is_alive
         self._close = close
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._taken: set[Any] = set()
         self._idle: list[Any] = []
         self._is_closed = False
@@ -49,9 +49,9 @@ class Spares:
 
     @contextmanager
     def lease_only(self, main: Any) -> Iterator[None]:
-        """Nobody has the main connection meanwhile; for who comes before its first call."""
+        """Nobody has the main connection meanwhile: whoever has it now is waited for."""
         with self._guard:
-            assert main not in self._taken, "there are calls on it"
+            self._guard.wait_for(lambda: main not in self._taken)
             self._taken.add(main)
         try:
             yield
@@ -97,6 +97,7 @@ class Spares:
     def _give_back(self, raw: Any, *, is_spare: bool) -> None:
         with self._guard:
             self._taken.discard(raw)
+            self._guard.notify_all()
             if not is_spare:
                 return
             if not self._is_closed and self._is_alive(raw) and len(self._idle) < _MOST_IDLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -90,3 +91,22 @@ def test_who_finds_no_spare_holds_nothing(maker: Maker) -> None:
             pytest.fail("there is none")
         assert spares.is_taken(maker.main)
     assert not spares.is_taken(maker.main)
+
+
+def test_who_needs_the_main_connection_waits_for_it(maker: Maker) -> None:
+    has_it, order = threading.Event(), []
+
+    def register() -> None:
+        has_it.set()
+        with maker.spares.lease_only(maker.main):
+            order.append("registered")
+
+    thread = threading.Thread(target=register)
+    with maker.spares.lease(maker.main):
+        thread.start()
+        assert has_it.wait(5)
+        with maker.spares.lease(maker.main) as raw:
+            assert raw is maker.made[0]
+        order.append("called")
+    thread.join(5)
+    assert order == ["called", "registered"] and not maker.spares.is_taken(maker.main)
