@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.5
+_POLLS_OF_AN_END: Final = 6
 
 
 class GuestStopped(Exception):
@@ -62,7 +63,7 @@ def mirror(guest: Guest, target_dev: str, copy: Path, still: Stillness) -> None:
             block.abort()
     except errors.LibvirtFailed as error:
         _abort_quietly(block)
-        if error.code == Failure.OPERATION_INVALID and not guest.is_active():
+        if _has_stopped(guest):
             raise GuestStopped from error
         raise
     except errors.HypervisorUnavailable:
@@ -72,12 +73,20 @@ def mirror(guest: Guest, target_dev: str, copy: Path, still: Stillness) -> None:
         raise
 
 
+def _has_stopped(guest: Guest) -> bool:
+    """Whether the guest has ended. While it ends libvirt still counts it as active, and what it answers to
+    other calls says nothing of why they fail: a broken monitor, an end of file, no such job."""
+    for _ in range(_POLLS_OF_AN_END):
+        if not guest.is_active():
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
+
+
 def _wait(guest: Guest, block: BlockDevice, copy: Path) -> None:
     """Until the copy has caught up with the guest."""
     while not block.is_ready():
         if block.job() is None:
-            if not guest.is_active():
-                raise GuestStopped
             raise errors.LibvirtFailed(
                 f"The copy of the disk of {guest.name} to {copy} ended before it was complete; "
                 f"is {copy.parent.parent} full?",
