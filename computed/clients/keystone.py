@@ -77,6 +77,12 @@ def _load(conf: cfg.ConfigOpts, group: str) -> _Identity:
     return _Identity(conf, session, auth)
 
 
+def session_of(conf: cfg.ConfigOpts, group: str) -> Any:
+    """A keystoneauth1 Session for services that stand in no catalogue; without a user in the section their
+    requests carry no token. HTTP statuses raise. Raises KeyError for a section that names no service."""
+    return _identity(conf, group).session
+
+
 def adapter_for(conf: cfg.ConfigOpts, group: str, context: Any = None, admin: bool = False) -> Any:
     """A keystoneauth1 Adapter for placement, neutron, glance, cinder, manila; HTTP statuses never raise.
 

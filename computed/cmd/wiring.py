@@ -21,6 +21,7 @@ from computed.clients.manila import ManilaShares
 from computed.clients.neutron import NeutronNetwork
 from computed.clients.placement import client_from as placement_client_from
 from computed.clients.scheduler import SchedulerClient
+from computed.clients.vendor_data import DynamicVendorData
 from computed.lib import root_helper
 from computed.manager import ComputeManager
 from computed.notifications.notifier import Notifier
@@ -101,7 +102,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     images = overrides["images"] if "images" in overrides else GlanceImages(conf)
     watch = HypervisorWatch()
     made: dict[str, Callable[[], Any]] = {
-        "driver": lambda: load_driver(conf, _collaborators(images, watch)),
+        "driver": lambda: load_driver(conf, _collaborators(conf, images, watch)),
         "network": lambda: NeutronNetwork(conf),
         "images": lambda: images,
         "volumes": lambda: CinderVolumes(conf),
@@ -124,13 +125,14 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     return ComputeHost(name=conf.host, conf=conf, tracker=tracker, hypervisor_watch=watch, **parts)
 
 
-def _collaborators(images: ImageService, watch: HypervisorWatch) -> Collaborators:
+def _collaborators(conf: cfg.ConfigOpts, images: ImageService, watch: HypervisorWatch) -> Collaborators:
     """What the driver may ask of the other rooms."""
     return Collaborators(
         reachable=watch.tell,
         show_image=lambda context, image_id: images.show(context, image_id),
         download_image=lambda context, image_id, start: images.download(context, image_id, offset=start),
         interface_tags=_interface_tags,
+        vendor_data=DynamicVendorData(conf).of,
     )
 
 

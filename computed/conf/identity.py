@@ -43,6 +43,7 @@ IDENTITIES: Mapping[str, Identity] = {
     "neutron": Identity(service_type="network", own_user=True),
     "placement": Identity(service_type="placement", own_user=True),
     "service_user": Identity(own_user=True),
+    "vendordata_dynamic_auth": Identity(own_user=True),
 }
 
 _SESSION = [

@@ -18,7 +18,7 @@ _OPEN_SECTIONS = _names(
     glance_store healthcheck hyperv ironic key_manager keymgr keystone_authtoken matchmaker_redis
     nova_sys_admin os_brick os_vif_linux_bridge os_vif_noop os_vif_ovs osapi_v21 paste_deploy
     placement_database powervm profiler profiler_jaeger profiler_otlp quota rdp remote_debug ssl
-    trusted_computing upgrade_checks vault vendordata_dynamic_auth vmware wsgi xenserver zvm
+    trusted_computing upgrade_checks vault vmware wsgi xenserver zvm
     """
 )
 _OPEN_PATTERN = re.compile(r"oslo_\w+|privsep\w*|\w+_privileged|(mdev|vgpu|neutron_physnet)_.+")

@@ -22,7 +22,7 @@ def _no_tags(context: Any, spec: GuestSpec) -> Mapping[str, str]:
     return {}
 
 
-def _no_vendor_data(context: Any, instance: Any) -> Mapping[str, Any]:
+def _no_vendor_data(instance: Any) -> Mapping[str, Any]:
     return {}
 
 
@@ -40,7 +40,7 @@ class Collaborators:
     download_image: Callable[[Any, str, int], Iterator[bytes]] = _no_image
     reachable: Callable[[bool, str | None], None] = _nobody
     interface_tags: Callable[[Any, GuestSpec], Mapping[str, str]] = _no_tags
-    vendor_data: Callable[[Any, Any], Mapping[str, Any]] = _no_vendor_data
+    vendor_data: Callable[[Any], Mapping[str, Any]] = _no_vendor_data
 
 
 NOBODY = Collaborators()

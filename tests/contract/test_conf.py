@@ -97,6 +97,8 @@ def _former_names(group: str, option: cfg.Opt) -> list[str]:
 def test_no_option_is_made_up(live: dict[tuple[str, str], cfg.Opt]) -> None:
     recorded = {(DYNAMIC.get(group, group), name) for group, name in ALL}
     made_up = {(g, o.dest) for (g, n), o in live.items() if (g, n) not in recorded and g not in OURS}
+    # Of sections that nova's services share only the names were recorded; keystoneauth's test is below.
+    made_up = {(group, name) for group, name in made_up if group not in FACTS["other_sections"]}
     made_up -= {(group, name) for group in identity.IDENTITIES for name in VERSIONS}
     from_oslo_config = {"config_dir", "config_file", "config_source", "shell_completion"}
     assert {group for group, _ in made_up} == {"DEFAULT"}
@@ -105,7 +107,7 @@ def test_no_option_is_made_up(live: dict[tuple[str, str], cfg.Opt]) -> None:
 
 @pytest.mark.parametrize("section", FACTS["other_sections"])
 def test_sections_of_libraries_and_other_services_are_accepted(section: str) -> None:
-    assert known.is_open_section(section.lower())
+    assert known.is_open_section(section.lower()) or section in identity.IDENTITIES
 
 
 @pytest.mark.parametrize("group", sorted(identity.IDENTITIES))

@@ -21,7 +21,7 @@ _SEED_BYTES: Final = 512
 _PARTS: Final = ("device_metadata", "ec2_ids", "keypairs", "numa_topology", "security_groups")
 
 
-def make_config_drive(engine: Engine, context: Any, spec: GuestSpec, target: Path) -> None:
+def make_config_drive(engine: Engine, spec: GuestSpec, target: Path) -> None:
     """Write the drive of a guest and record its format; one question to the conductor at most.
 
     Raises ConfigDriveMountFailed, ConfigDriveUnknownFormat, DiskInfoReadWriteFail, OSError.
@@ -36,7 +36,7 @@ def make_config_drive(engine: Engine, context: Any, spec: GuestSpec, target: Pat
         block_mapping=block_mapping(instance, [_as_bdm(disk) for disk in spec.disks]),
         files=spec.injected_files,
         admin_password=spec.admin_password,
-        dynamic_vendor_data=engine.collaborators.vendor_data(context, instance),
+        dynamic_vendor_data=engine.collaborators.vendor_data(instance),
     )
     make_drive(tree(request, engine.options.metadata), target, engine.options.drive)
     disk_info.remember(engine.paths(instance).disk_info, target, "raw")

@@ -108,7 +108,7 @@ class GuestFiles:
         """Write the config drive, if there is to be one. Raises what make_config_drive raises."""
         if plan is None or plan.path is None or (only_if_missing and plan.path.exists()):
             return
-        make_config_drive(self._engine, self._context, self._spec, plan.path)
+        make_config_drive(self._engine, self._spec, plan.path)
 
     def _have_console_log(self) -> None:
         # Made by us, so that we can read it: virtlogd would make it readable for root only, and has done so

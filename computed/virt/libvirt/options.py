@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,6 @@ from computed.virt.libvirt.storage.qemu_img import Limits
 
 if TYPE_CHECKING:
     from oslo_config import cfg
-
-LOG = logging.getLogger(__name__)
 
 _CACHE_MODES: Final = frozenset({"default", "none", "writethrough", "writeback", "directsync", "unsafe"})
 _FORMATS: Final = {"qcow2": "qcow2", "flat": "raw", "raw": "raw"}
@@ -125,8 +122,6 @@ def _cache_modes(pairs: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _vendor_data(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
-    if conf.api.vendordata_dynamic_targets and "DynamicJSON" in conf.api.vendordata_providers:
-        LOG.warning("[api]vendordata_dynamic_targets: these services are not asked yet")
     path = conf.api.vendordata_jsonfile_path
     if not path or "StaticJSON" not in conf.api.vendordata_providers:
         return {}

@@ -159,7 +159,7 @@ class _Rescue:
         drive = self._paths.config_drive(is_rescue=True)
         if any(disk.path == drive for disk in disks):
             told = replace(self._guest, admin_password=self._spec.admin_password, injected_files=())
-            make_config_drive(engine, self._context, told, drive)
+            make_config_drive(engine, told, drive)
 
     def _take_files_back(self, own_xml: str) -> None:
         """Nothing of the rescue is left when libvirt knows the guest's own definition again."""
