@@ -15,11 +15,14 @@ class UndoStack:
     """Undo actions in the order they were pushed; run newest first, each at most once."""
 
     def __init__(self) -> None:
-        self._undos: list[tuple[str, Undo]] = []
+        self._undos: list[tuple[str, Undo, bool]] = []
 
-    def push(self, what: str, undo: Undo) -> None:
-        """Remember `undo`; `what` names it in the log, e.g. "release the claim"."""
-        self._undos.append((what, undo))
+    def push(self, what: str, undo: Undo, *, is_wall: bool = False) -> None:
+        """Remember `undo`; `what` names it in the log, e.g. "release the claim".
+
+        `is_wall`: if it fails, what was done before may still be in use, and `rollback` stops there.
+        """
+        self._undos.append((what, undo, is_wall))
 
     def commit(self) -> None:
         """The operation has succeeded: forget every undo."""
@@ -29,16 +32,18 @@ class UndoStack:
         """Run every undo, newest first, and return those that failed.
 
         One undo that fails must not keep the others from running, so its error is logged and
-        collected, never raised.
+        collected, never raised. After a wall that failed the others are left; calling it again runs them.
         """
         failed: list[tuple[str, Exception]] = []
         while self._undos:
-            what, undo = self._undos.pop()
+            what, undo, is_wall = self._undos.pop()
             try:
                 undo()
             except Exception as exc:
                 LOG.exception("Undo failed and is skipped: %s", what)
                 failed.append((what, exc))
+                if is_wall:
+                    break
         return failed
 
 

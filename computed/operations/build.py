@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from oslo_utils import timeutils
 
@@ -16,7 +16,7 @@ from computed.states import EDGES, Edge, TaskState, VmState
 from computed.steps import accelerators, block_devices, network, volumes
 from computed.steps.announce import announce, announced
 from computed.steps.build_order import BuildOrder
-from computed.steps.build_verdict import Stage
+from computed.steps.build_verdict import Stage, Verdict
 from computed.steps.failed_build import FailedBuild
 from computed.steps.faults import fault_message
 from computed.steps.group_policy import check_group_policy, group_hint
@@ -47,6 +47,7 @@ _BEGIN = Edge(EDGES["build"].expected, TaskState.NETWORKING, VmState.BUILDING)
 _BEGIN_FROM = (VmState.BUILDING, VmState.ERROR)
 _BEGIN_WITHOUT_PLACE = (VmState.BUILDING,)
 # Stock expects nothing here, and so takes back the mark of a deletion that has begun meanwhile.
+_GUEST: Final = "take the guest away"
 _BLOCK_DEVICES = replace(EDGES["build_block_devices"], expected=(TaskState.NETWORKING,))
 
 
@@ -108,6 +109,7 @@ class Build:
         self.instance = order.instance
         self.stage = Stage.BEGIN
         self.undo = UndoStack()
+        self.claim: Any = None
         self._begin_from: tuple[VmState, ...] = _BEGIN_FROM
         self._may_take_guest_away = True
 
@@ -120,9 +122,7 @@ class Build:
         try:
             network_info = self._steps()
         except Exception as error:
-            leftovers = self.undo.rollback()
-            self._announce("error", exception=error)
-            FailedBuild(self.host, self.context, self.order).settle(error, self.stage, is_clean=not leftovers)
+            self._fail(error)
             return
         except BaseException:
             # The thread is being ended: no verdict, but nothing of the build may stay held.
@@ -135,6 +135,21 @@ class Build:
         self.host.scheduler.update_instance_info(self.context.elevated(), records)
         self._announce("end", network_info=network_info, extra={"message": "Success"})
 
+    def _fail(self, error: Exception) -> None:
+        """Take back what was done, and let the failure have its end."""
+        failed = FailedBuild(self.host, self.context, self.order)
+        leftovers = [what for what, _ in self.undo.rollback()]
+        self._announce("error", exception=error)
+        verdict = failed.verdict(error, self.stage)
+        if _GUEST in leftovers and verdict is not Verdict.GONE:
+            # It may run: nobody else may have its ports, its volumes and its place.
+            self.undo.commit()
+            self.claim.settle()
+            failed.stay(error, self.stage)
+            return
+        leftovers += [what for what, _ in self.undo.rollback()]
+        failed.settle(error, self.stage, verdict, is_clean=not leftovers)
+
     def _steps(self) -> Any:
         """The whole way to a running guest; returns its network."""
         self._refuse_the_impossible()
@@ -142,7 +157,7 @@ class Build:
         image_meta = image_meta_of(self.order.image)
         allocations = self.host.placement.get_allocations(self.context, self.instance.uuid)["allocations"]
         self._refuse_the_old(allocations)
-        claim = self._claim(allocations)
+        self.claim = self._claim(allocations)
         accelerated = self._get_accelerators()
         self._name_disks(image_meta)
         with awaiting_plugs(self.host, self.instance) as plugging:
@@ -154,7 +169,7 @@ class Build:
             first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
             self._spawn(image_meta, network_info, first, plugging)
         self._finish(image_meta, network_info)
-        claim.settle()
+        self.claim.settle()
         return network_info
 
     def _refuse_the_impossible(self) -> None:
@@ -264,7 +279,7 @@ class Build:
 
     def _spawn(self, image_meta: Any, network_info: Any, first: FirstBoot, plugging: Plugging) -> None:
         spec = new_guest(self.instance, image_meta, network_info, self.order.bdms, first)
-        self.undo.push("take the guest away", self._take_guest_away)
+        self.undo.push(_GUEST, self._take_guest_away, is_wall=True)
         # Others may build while this one waits for an image that somebody else fetches already.
         spec = replace(plugging.ordered(spec), while_idle=self.host.build_slots.lent)
         try:

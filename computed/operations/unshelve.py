@@ -69,6 +69,7 @@ class Unshelving:
         self.bdms: Any = ()
         self.undo = UndoStack()
         self.has_begun = False
+        self.claim: Any = None
 
     def run(self, nodename: str, limits: Any, request_spec: Any) -> None:
         """Unshelve; on failure take everything back."""
@@ -80,8 +81,8 @@ class Unshelving:
             raise
         with announced(self.host, self.context, self.instance, "unshelve", bdms=self.bdms):
             try:
-                network_info, claim = self._get_guest(nodename, limits, request_spec)
-                image_id = self._record(network_info, claim)
+                network_info = self._get_guest(nodename, limits, request_spec)
+                image_id = self._record(network_info)
             except Exception:
                 self._fail(nodename)
                 raise
@@ -93,12 +94,12 @@ class Unshelving:
             records = objects.InstanceList(objects=[self.instance])
             self.host.scheduler.update_instance_info(self.context.elevated(), records)
 
-    def _get_guest(self, nodename: str, limits: Any, request_spec: Any) -> tuple[Any, Any]:
-        """All the way to a running guest; returns its network, and the claim, which is not settled yet."""
+    def _get_guest(self, nodename: str, limits: Any, request_spec: Any) -> Any:
+        """All the way to a running guest; returns its network. The claim is not settled yet."""
         host, context, instance = self.host, self.context, self.instance
         image_meta = image_meta_of(self.image) if self.image else instance.image_meta
         allocations = host.placement.get_allocations(context, instance.uuid)["allocations"]
-        claim = self._claim(nodename, allocations, limits)
+        self.claim = self._claim(nodename, allocations, limits)
         accelerated = accelerators.bound(host, context, instance, self.accel_uuids)
         volumes.prepare(host, context, instance, self.bdms, self.undo)
         with awaiting_plugs(host, instance) as plugging:
@@ -107,12 +108,16 @@ class Unshelving:
             network_info = host.network.bind_to_host(context, instance, host=host.name, providers=providers)
             first = FirstBoot(allocations, accelerators=accelerated)
             spec = new_guest(instance, image_meta, network_info, self.bdms, first)
-            self.undo.push(_GUEST, lambda: host.driver.destroy(context, doomed_guest(instance, self.bdms)))
+            self.undo.push(
+                _GUEST,
+                lambda: host.driver.destroy(context, doomed_guest(instance, self.bdms)),
+                is_wall=True,
+            )
             spec = plugging.ordered(replace(spec, disks=self._disks(spec.disks)))
             host.driver.spawn(context, spec)
             plugging.wait()
         volumes.complete(host, context, instance, self.bdms)
-        return network_info, claim
+        return network_info
 
     def _claim(self, nodename: str, allocations: Mapping[str, Any], limits: Any) -> Any:
         """Take the instance's place on the node, in memory first, then in its record."""
@@ -146,7 +151,7 @@ class Unshelving:
             for disk in disks
         )
 
-    def _record(self, network_info: Any, claim: Any) -> str | None:
+    def _record(self, network_info: Any) -> str | None:
         """Save the server as running; returns the image that it was shelved with."""
         image_id = shelf_marks.unmark(self.instance)
         network.remember(self.instance, network_info)
@@ -162,9 +167,9 @@ class Unshelving:
             # Its record names this host: a deletion that has begun finds the guest here, and so does a
             # restart when nobody knows what the record says.
             self.undo.commit()
-            claim.settle()
+            self.claim.settle()
             raise
-        claim.settle()
+        self.claim.settle()
         return image_id
 
     def _fail(self, nodename: str) -> None:
@@ -212,5 +217,6 @@ class Unshelving:
     def _stay_in_error(self) -> None:
         """A guest that cannot be taken away is still counted here, and its owner can delete it."""
         LOG.error("Instance %s is left on this host with what it holds: delete it", self.instance.uuid)
-        self.instance.host = self.host.name
+        self.undo.commit()
+        self.claim.settle()
         set_error(self.host, self.instance, clear_task_state=True)

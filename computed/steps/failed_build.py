@@ -34,26 +34,44 @@ class FailedBuild:
         self.order = order
         self.instance = order.instance
 
-    def settle(self, error: Exception, stage: Stage, *, is_clean: bool) -> None:
-        """Do what the verdict on `error` at `stage` says; `is_clean` when everything could be taken back."""
+    def verdict(self, error: Exception, stage: Stage) -> Verdict:
+        """The verdict on `error` at `stage`; the record is asked whether the instance is really gone."""
         verdict = judge(error, stage)
         if verdict is Verdict.GONE and not is_gone(self.context, self.instance, error):
-            verdict = Verdict.ABORT
+            return Verdict.ABORT
+        return verdict
+
+    def stay(self, error: Exception, stage: Stage) -> None:
+        """End in error on this host, because the guest could not be taken away: whoever deletes the instance
+        does so with all that it holds."""
+        remedy = "mend the cause and delete the instance: its guest could not be taken away"
+        tell(self._what, stage.name.lower(), error, remedy)
+        publish(self.host, self.context, self.order.nodename)
+        record_fault(self.host, self.context, self.instance, self._aborted(error))
+        set_error(self.host, self.instance, clear_task_state=True)
+        self._count()
+
+    def settle(self, error: Exception, stage: Stage, verdict: Verdict, *, is_clean: bool) -> None:
+        """Do what the verdict says; `is_clean` when everything could be taken back."""
         if verdict in (Verdict.RESCHEDULE, Verdict.RESCHEDULE_BY_POLICY) and not is_clean:
             LOG.warning("Instance %s is not rescheduled: it was not cleaned up here", self.instance.uuid)
             verdict = Verdict.ABORT
         self._log(error, verdict, stage)
         publish(self.host, self.context, self.order.nodename)
         legs: Mapping[Verdict, Callable[[Exception], None]] = {
-            Verdict.GONE: self._give_up,
+            Verdict.GONE: lambda error: self._give_up(),
             Verdict.STALE: lambda error: None,
             Verdict.ABORT: self._end_in_error,
             Verdict.RESCHEDULE: self._send_elsewhere,
             Verdict.RESCHEDULE_BY_POLICY: self._send_elsewhere,
         }
         legs[verdict](error)
-        counts = self.host.conf.compute.consecutive_build_service_disable_threshold > 0
-        if counts and verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
+        if verdict in (Verdict.ABORT, Verdict.RESCHEDULE):
+            self._count()
+
+    def _count(self) -> None:
+        """Let the schedulers know of a host where builds fail."""
+        if self.host.conf.compute.consecutive_build_service_disable_threshold > 0:
             self.host.tracker.build_failed(self.order.nodename)
 
     def _log(self, error: Exception, verdict: Verdict, stage: Stage) -> None:
@@ -64,30 +82,39 @@ class FailedBuild:
         remedy = (
             "mend the cause, delete the instance and order it anew" if is_last else "it is tried elsewhere"
         )
-        tell(f"The build of instance {self.instance.uuid}", stage.name.lower(), error, remedy)
+        tell(self._what, stage.name.lower(), error, remedy)
+
+    @property
+    def _what(self) -> str:
+        return f"The build of instance {self.instance.uuid}"
+
+    def _aborted(self, error: Exception) -> Exception:
+        """As the fault of a build that ends here has it."""
+        if isinstance(error, errors.BuildAbortException):
+            return error
+        aborted = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(error))
+        aborted.__cause__ = error
+        return aborted
 
     def _end_in_error(self, error: Exception) -> None:
-        if not isinstance(error, errors.BuildAbortException):
-            cause = error
-            error = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(cause))
-            error.__cause__ = cause
-        self._give_up(error)
-        record_fault(self.host, self.context, self.instance, error)
+        aborted = self._aborted(error)
+        self._give_up()
+        record_fault(self.host, self.context, self.instance, aborted)
         forget_host(self.instance)
         set_error(self.host, self.instance, clear_task_state=True)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self) -> None:
         """No guest uses its volumes and allocations any more, and without a host nobody else would."""
         give_up(self.host, self.context, self.instance, self.order.bdms)
         self._give_up_accelerators()
-        self._give_up_allocations(error)
+        self._give_up_allocations()
 
     def _give_up_accelerators(self) -> None:
         """The conductor has ordered them for this host, also when the build never came to ask for them."""
         if self.order.accel_uuids:
             accelerators.release(self.host, self.context, self.instance, self.order.accel_uuids)
 
-    def _give_up_allocations(self, error: Exception) -> None:
+    def _give_up_allocations(self) -> None:
         try:
             self.host.placement.delete_allocations(self.context, self.instance.uuid)
         except errors.NovaException as failure:
@@ -106,11 +133,11 @@ class FailedBuild:
         try:
             save(self.host, self.instance)
             self._give_up_accelerators()
-            self._give_up_allocations(error)
+            self._give_up_allocations()
             self._cast_build()
         except errors.InstanceNotFound:
             LOG.info("Instance %s is gone before it could be rescheduled", self.instance.uuid)
-            self._give_up(error)
+            self._give_up()
         except errors.ConductorUnavailable as failure:
             self._end_in_error(failure)
 

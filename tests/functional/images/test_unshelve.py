@@ -138,6 +138,7 @@ def test_a_guest_that_neither_starts_nor_goes_is_still_counted(owner: Owner) -> 
     row = owner.cloud.row(uuid)
     assert (row["vm_state"], row["task_state"], row["host"]) == ("error", None, "alone")
     assert owner.cloud.allocations(uuid) != {}
+    assert owner.port_hosts(uuid) == ["alone"]  # it may run: nobody else gets them
     assert owner.status(image_id) == "active"
     owner.fail()
     owner.cloud.delete(uuid)

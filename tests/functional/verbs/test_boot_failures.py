@@ -133,7 +133,30 @@ def test_given_ports_are_given_back_and_not_deleted(make_bench):
 def test_a_guest_that_cannot_be_cleaned_up_keeps_the_build_from_another_host(make_bench):
     bench = make_bench(**{"fake.fail": ["spawn:*:NovaException", "destroy:*:NovaException"]})
     instance = build(bench)
-    is_in_error(bench, instance, "ordered")
+    record = bench.fetch(instance.uuid)
+    assert (record.vm_state, record.task_state, record.host) == ("error", None, bench.conf.host)
+    assert "ordered" in bench.fault(instance.uuid)["message"]
+    assert bench.tasks.casts == []
+
+
+def test_a_guest_that_cannot_be_taken_away_keeps_what_it_holds_until_it_is_deleted(make_bench, caplog):
+    """It may run: a port that somebody else gets meanwhile would have two guests."""
+    unplugged = {"fake.vif_plug_events": True, "vif_plugging_timeout": 1}
+    bench = make_bench(**unplugged, **{"fake.fail": ["destroy:*:NovaException:1"]})
+    instance = build(bench)
+    assert bench.states(instance.uuid) == ("error", None)
+    assert list(bench.driver.states()) == [instance.uuid]
+    [port] = bench.network.of(instance.uuid)
+    assert port["host"] == bench.conf.host
+    with bench.uncounted():
+        assert bench.allocation(instance.uuid)
+        bench.host.tracker.update_available_resource(bench.context)
+        node = bench.host.tracker.compute_node(bench.conf.host)
+        assert (node.vcpus_used, node.running_vms) == (1, 1)
+    assert "its guest could not be taken away" in caplog.text
+    bench.delete(instance.uuid)
+    assert bench.is_deleted(instance.uuid)
+    nothing_is_left(bench, instance)
 
 
 @pytest.mark.parametrize(

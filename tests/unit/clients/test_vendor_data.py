@@ -1,4 +1,4 @@
-"""DynamicVendorData: what it asks of an operator's services over HTTP, as whom, and what it makes of answers."""
+"""DynamicVendorData: what it asks of services over HTTP, as whom, and what it makes of their answers."""
 
 import json
 from types import SimpleNamespace

@@ -30,3 +30,15 @@ def test_a_failing_undo_does_not_stop_the_others() -> None:
     assert done == ["first"]
     assert [what for what, _ in failed] == ["broken"]
     assert stack.rollback() == []
+
+
+def test_a_wall_that_fails_keeps_what_is_behind_it_until_asked_again() -> None:
+    done: list[str] = []
+    stack = UndoStack()
+    stack.push("first", lambda: done.append("first"))
+    stack.push("wall", lambda: 1 / 0, is_wall=True)
+    stack.push("last", lambda: done.append("last"))
+    assert [what for what, _ in stack.rollback()] == ["wall"]
+    assert done == ["last"]
+    assert stack.rollback() == []
+    assert done == ["last", "first"]
