@@ -130,7 +130,8 @@ def wanted_root(report: NodeReport, present: ProviderView | None, offer: Offer) 
 def root_inventories(
     offered: Mapping[str, Inventory], present: Mapping[str, Record], offer: Offer
 ) -> dict[str, Record]:
-    """Inventories of a root provider: totals of the driver, ratios and reserved amounts by the options.
+    """Inventories of a root provider: totals of the driver, ratios by the options, reserved what the driver
+    and the options keep.
 
     The ratio is the configured one, else the one that placement has, else the initial one (service.json,
     resource_classes.libvirt.ratio_rule). A class of which there is nothing is left out.
@@ -144,7 +145,9 @@ def root_inventories(
     for name, inventory in offered.items():
         if name in reserved:
             inventory = replace(
-                inventory, reserved=reserved[name], allocation_ratio=_ratio(name, present, offer)
+                inventory,
+                reserved=inventory.reserved + reserved[name],
+                allocation_ratio=_ratio(name, present, offer),
             )
         if inventory.total:
             wanted[name] = as_record(inventory)

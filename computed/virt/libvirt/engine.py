@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
+from computed.lib.slots import Slots
 from computed.virt.libvirt import options as engine_options
 from computed.virt.libvirt.design import DesignOptions
 from computed.virt.libvirt.image_sources import ImageSources
@@ -64,7 +65,8 @@ def build(conf: cfg.ConfigOpts, collaborators: Collaborators) -> Engine:
     from computed.virt.libvirt.network.plugging import Plugger
 
     read = engine_options.read(conf, cache_mode=_cache_mode(Path(conf.instances_path)))
-    tool = QemuImg(read.limits, cache_mode=read.storage.default_cache_mode)
+    disk_ops = Slots(conf.compute.max_concurrent_disk_ops)
+    tool = QemuImg(read.limits, cache_mode=read.storage.default_cache_mode, disk_ops=disk_ops)
     cache = ImageCache(CachePaths(read.instances_path, read.cache_subdirectory), tool, read.policy)
     connection = Connection(read.uri, on_reachable=collaborators.reachable)
     return Engine(

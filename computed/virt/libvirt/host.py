@@ -153,11 +153,13 @@ class Host:
             stats={"uptime": uptime.read()},
         )
 
-    def inventories(self) -> dict[str, Inventory]:
-        """What the root provider offers."""
+    def inventories(self, *, kept_disk_gib: int = 0) -> dict[str, Inventory]:
+        """What the root provider offers; `kept_disk_gib` of its disk are for nobody."""
         shared, dedicated, _pinning = self._cpus()
         disk_gib = self.disk_space().total_bytes // inventory.GIB
-        return inventory.inventories(len(shared), len(dedicated), self._memory_mib(), disk_gib)
+        return inventory.inventories(
+            len(shared), len(dedicated), self._memory_mib(), disk_gib, kept_disk_gib=kept_disk_gib
+        )
 
     def states(self) -> dict[str, GuestState]:
         """Every guest by uuid, in one call (four for containers)."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from computed.lib.offload import offload
 from computed.virt import uptime
 from computed.virt.capabilities import OWNED_TRAITS, traits_of
 from computed.virt.libvirt import connector, host_flags
 from computed.virt.libvirt.engine import Engine, LibvirtPart
 from computed.virt.libvirt.events import STOPPED_EVENT_DELAY_SECONDS
+from computed.virt.libvirt.inventory import GIB
 from computed.virt.port.host import HostPort
 from computed.virt.specs import GuestState, Inventory, LifecycleEvent, NodeResources
 
@@ -40,7 +43,13 @@ class LibvirtHostSide(LibvirtPart, HostPort):
 
     def node_inventories(self, node: str) -> dict[str, dict[str, Inventory]]:
         """Two calls of libvirt."""
-        return {node: self._engine.host.inventories()}
+        return {node: self._engine.host.inventories(kept_disk_gib=self._image_cache_gib())}
+
+    def _image_cache_gib(self) -> int:
+        """How much disk the image cache has for itself, rounded up, if the operator wants that known."""
+        if not self._conf.workarounds.reserve_disk_resource_for_image_cache:
+            return 0
+        return math.ceil(offload(self._engine.cache.disk_usage_bytes) / GIB)
 
     def node_traits(self, node: str) -> frozenset[str]:
         """What the host's processor, QEMU and the options make possible."""

@@ -91,10 +91,14 @@ class DiskSpace:
     used_bytes: int
 
 
-def inventories(vcpus: int, pcpus: int, memory_mib: int, disk_gib: int) -> dict[str, Inventory]:
-    """What the root provider offers; placement takes no inventory of nothing (service.json)."""
+def inventories(
+    vcpus: int, pcpus: int, memory_mib: int, disk_gib: int, *, kept_disk_gib: int = 0
+) -> dict[str, Inventory]:
+    """What the root provider offers; placement takes no inventory of nothing (service.json). `kept_disk_gib`
+    of the disk are for nobody."""
     totals = {"MEMORY_MB": memory_mib, "VCPU": vcpus, "PCPU": pcpus, "DISK_GB": disk_gib}
-    return {name: Inventory(total=total) for name, total in totals.items() if total}
+    kept = {"DISK_GB": kept_disk_gib}
+    return {name: Inventory(total, reserved=kept.get(name, 0)) for name, total in totals.items() if total}
 
 
 def available_least_gib(space: DiskSpace, overcommitted_bytes: int) -> int:

@@ -135,7 +135,8 @@ class LibvirtSnapshots(LibvirtPart, SnapshotPort):
         copy = room / "copy"
         live_copy.prepare(order.disk, order.info, copy, tool)
         still = quiescing.Stillness(order.can_hold, order.must_hold, room / HELD)
-        live_copy.mirror(order.guest, order.target_dev, copy, still)
+        with tool.disk_ops:
+            live_copy.mirror(order.guest, order.target_dev, copy, still)
         self._convert(tool.info(copy, "qcow2"), copy, image, order.image_format)
         copy.unlink()
 

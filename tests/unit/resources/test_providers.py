@@ -78,14 +78,14 @@ def test_inventories_of_a_node():
     offered = {
         "VCPU": Inventory(8),
         "MEMORY_MB": Inventory(4096),
-        "DISK_GB": Inventory(100, step_size=5),
+        "DISK_GB": Inventory(100, reserved=3, step_size=5),
         "PCPU": Inventory(0),
         "CUSTOM_MAGIC": Inventory(10, reserved=1, max_unit=2, allocation_ratio=1.0),
     }
     assert root_inventories(offered, {}, OFFER) == {
         "VCPU": {"total": 8, "reserved": 1, "max_unit": 8, "allocation_ratio": 4.0, **UNITS},
         "MEMORY_MB": {"total": 4096, "reserved": 512, "max_unit": 4096, "allocation_ratio": 1.0, **UNITS},
-        "DISK_GB": {"total": 100, "reserved": 2, "max_unit": 100, "allocation_ratio": 1.0, **UNITS}
+        "DISK_GB": {"total": 100, "reserved": 5, "max_unit": 100, "allocation_ratio": 1.0, **UNITS}
         | {"step_size": 5},
         "CUSTOM_MAGIC": {"total": 10, "reserved": 1, "max_unit": 2, "allocation_ratio": 1.0, **UNITS},
     }

@@ -93,6 +93,16 @@ class ImageCache:
         """Whether the image is there already."""
         return self.paths.image(image_id).exists()
 
+    def disk_usage_bytes(self) -> int:
+        """What the cache takes of the instances' file system; 0 where it has its own, or is not there."""
+        try:
+            if self.paths.instances_path.stat().st_dev != self.paths.base.stat().st_dev:
+                return 0
+            return sum(path.stat().st_blocks * 512 for path in self.paths.base.iterdir() if path.is_file())
+        except OSError:
+            # It comes and goes while we look.
+            return 0
+
     def image(
         self,
         source: ImageSource,
@@ -138,7 +148,7 @@ class ImageCache:
                 if not base.exists():
                     self.paths.base.mkdir(parents=True, exist_ok=True)
                     part = base.with_name(name + PART)
-                    fetch(source, part, pause_seconds=self._policy.pause_seconds)
+                    self._download(source, part)
                     part.rename(base)
                 mark_used(base)
             size = base.stat().st_size
@@ -180,7 +190,7 @@ class ImageCache:
 
     def _fetch(self, source: ImageSource, base: Path, largest_bytes: int | None) -> None:
         part = base.with_name(base.name + PART)
-        fetch(source, part, pause_seconds=self._policy.pause_seconds)
+        self._download(source, part)
         with _removed_unless_finished(part):
             found = offload(
                 inspection.inspect,
@@ -196,6 +206,10 @@ class ImageCache:
                 self._convert(part, info, source.image_id, base)
             else:
                 part.rename(base)
+
+    def _download(self, source: ImageSource, part: Path) -> None:
+        with self._tool.disk_ops:
+            fetch(source, part, pause_seconds=self._policy.pause_seconds)
 
     def _confirmed(self, path: Path, image_id: str, found: inspection.Finding) -> ImageInfo:
         """What qemu-img says of the file, which must be what the inspection said."""

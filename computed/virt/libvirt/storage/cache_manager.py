@@ -80,16 +80,6 @@ class CacheManager:
                 removed.append(path.name)
         return removed
 
-    def disk_usage_bytes(self) -> int:
-        """What the cache takes of the instances' file system; 0 where it has its own, or is not there."""
-        try:
-            if self._paths.instances_path.stat().st_dev != self._paths.base.stat().st_dev:
-                return 0
-            return sum(path.stat().st_blocks * 512 for path in self._paths.base.iterdir() if path.is_file())
-        except OSError:
-            # It comes and goes while we look.
-            return 0
-
     def _needed_names(self, in_use: InUse) -> set[str]:
         images = {image_file_name(image_id) for image_id in in_use.image_ids}
         needed = images | in_use.names | self._backing_names()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from oslo_concurrency import processutils
 
 from computed import errors
+from computed.lib.slots import Slots
 
 LOG = logging.getLogger(__name__)
 
@@ -82,12 +83,18 @@ class QemuImg:
     """The commands that this host needs. Every method raises ImageToolFailed, naming the command and why.
 
     `cache_mode` is how targets are written: `none` wherever the storage allows it, else `writeback`;
-    see `cache_mode_for`.
+    see `cache_mode_for`. `disk_ops` are slots for work that keeps disks busy; it is done in one of them.
     """
 
     def __init__(
-        self, limits: Limits, *, cache_mode: str = "none", execute: Execute = processutils.execute
+        self,
+        limits: Limits,
+        *,
+        cache_mode: str = "none",
+        disk_ops: Slots | None = None,
+        execute: Execute = processutils.execute,
     ) -> None:
+        self.disk_ops = disk_ops or Slots(0)
         self._limits = limits
         self._cache_mode = cache_mode
         self._execute = execute
@@ -131,24 +138,18 @@ class QemuImg:
         compress: bool = False,
     ) -> None:
         """Write `target` with the contents of `source`, its backing files included."""
-        self._run(
-            "convert",
-            *("-t", self._cache_mode, "-f", _checked(source_info.format), "-O", _checked(target_format)),
-            *(["-c"] if compress else []),
-            *(_named(source), _named(target)),
-            limits=self._limits.of_conversion(source_info.virtual_size_bytes),
-        )
+        with self.disk_ops:
+            self._run(
+                "convert",
+                *("-t", self._cache_mode, "-f", _checked(source_info.format), "-O", _checked(target_format)),
+                *(["-c"] if compress else []),
+                *(_named(source), _named(target)),
+                limits=self._limits.of_conversion(source_info.virtual_size_bytes),
+            )
 
     def resize(self, path: Path, image_format: str, size_bytes: int) -> None:
         """Make a disk larger; qemu-img itself refuses to make it smaller."""
         self._run("resize", "-q", "-f", _checked(image_format), _named(path), str(size_bytes))
-
-    def rebase_unsafe(self, path: Path, base: Path | None, base_format: str = "raw") -> None:
-        """Tell a qcow2 disk that its base, unchanged, is elsewhere now; nothing is copied."""
-        backing = ["-b", ""]
-        if base is not None:
-            backing = ["-b", _named(base), "-F", _checked(base_format)]
-        self._run("rebase", "-q", "-u", "-f", "qcow2", *backing, _named(path))
 
     def rebase(self, path: Path, info: ImageInfo, base: Path | None, base_format: str = "raw") -> None:
         """Put a qcow2 disk on another base, or on none (flatten); what differs is copied into it."""
@@ -156,7 +157,8 @@ class QemuImg:
         if base is not None:
             backing = ["-b", _named(base), "-F", _checked(base_format)]
         limits = self._limits.of_conversion(info.virtual_size_bytes)
-        self._run("rebase", "-q", "-f", "qcow2", *backing, _named(path), limits=limits)
+        with self.disk_ops:
+            self._run("rebase", "-q", "-f", "qcow2", *backing, _named(path), limits=limits)
 
     def _run(self, *command: str, limits: processutils.ProcessLimits | None = None) -> str:
         words = ("env", "LC_ALL=C", "LANG=C", "qemu-img", *command)

@@ -215,3 +215,14 @@ def test_kvm_without_kvm_is_worth_a_warning(tmp_path: Path, caplog: pytest.LogCa
     host.check()
     assert "no KVM here" in caplog.text
     assert not host.reading().domains, "what cannot run here is no architecture of guests"
+
+
+def test_disk_that_is_kept_is_offered_as_reserved(tmp_path: Path) -> None:
+    host = host_of(tmp_path)
+    host.check()
+    offered = host.inventories(kept_disk_gib=3)
+    assert {name: inventory.reserved for name, inventory in offered.items()} == {
+        "VCPU": 0,
+        "MEMORY_MB": 0,
+        "DISK_GB": 3,
+    }

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from computed import errors
+from computed.lib.slots import Slots
 from computed.virt.libvirt.storage.cache import BaseLocks, CachePolicy, ImageCache
 from computed.virt.libvirt.storage.paths import CachePaths, image_file_name
 from computed.virt.libvirt.storage.qemu_img import Limits, QemuImg
@@ -353,3 +354,33 @@ def test_another_process_with_the_lock_of_the_stock_agent_is_waited_for(paths):
 def test_a_bootable_disk_passes_through(cache):
     data = MBR + b"\0" * MIB
     assert cache.image(Shop(data).source()).path.read_bytes() == data
+
+
+def test_how_much_it_takes(cache, paths, tmp_path):
+    assert cache.disk_usage_bytes() == 0
+    cache.image(Shop(RAW).source())
+    assert MIB <= cache.disk_usage_bytes() < 2 * MIB
+
+
+def test_downloads_and_conversions_wait_for_a_slot(paths, tmp_path):
+    slots = Slots(1)
+    tool = QemuImg(Limits(), cache_mode="writeback", disk_ops=slots)
+    cache = ImageCache(paths, tool, CachePolicy(pause_seconds=0))
+    shop = Shop(qcow2_of(tmp_path, RAW))
+    fetching = threading.Thread(target=cache.image, args=(shop.source("qcow2"),))
+    with slots:
+        fetching.start()
+        fetching.join(0.3)
+        assert fetching.is_alive() and shop.reads == []
+    fetching.join(30)
+    assert not fetching.is_alive() and shop.reads == [0]
+    target = tmp_path / "copy"
+    converting = threading.Thread(
+        target=tool.convert, args=(tmp_path / "source", tool.info(tmp_path / "source", "raw"), target, "qcow2")
+    )
+    with slots:
+        converting.start()
+        converting.join(0.3)
+        assert converting.is_alive() and not target.exists()
+    converting.join(30)
+    assert not converting.is_alive() and target.exists()
