@@ -7,7 +7,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from computed.conf import identity, known
+from computed.conf import identity, known, unbuilt
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Setting:
 
 @dataclass
 class Findings:
-    """``errors`` are wrong values, ``unknown`` names that nobody reads, ``retired`` those nova once read."""
+    """``errors`` are wrong values, ``unknown`` names that nobody reads, ``retired`` those nova once read,
+    ``unbuilt`` those that do nothing here yet, with the reason."""
 
     errors: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    unbuilt: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def check(conf: cfg.ConfigOpts, settings: Iterable[Setting], *, is_read: bool = 
         problem = _value_problem(conf if found.live and is_read else None, found, setting)
         if problem is not None:
             findings.errors.append(problem)
+        elif found.live and is_read:
+            _note_unbuilt(findings, conf, found, setting)
     return findings
 
 
@@ -127,6 +131,13 @@ def _note_unknown(findings: Findings, setting: Setting, siblings: Mapping[str, _
     findings.unknown.append(f"{setting}: no such option{_suggestion(_normal(setting.name), siblings)}")
 
 
+def _note_unbuilt(findings: Findings, conf: cfg.ConfigOpts, found: _Known, setting: Setting) -> None:
+    """A value that is the default asks for nothing."""
+    why = unbuilt.reason(found.group, found.option.dest)
+    if why is not None and _value(conf, found) != found.option.default:
+        findings.unbuilt.append(f"{setting} has no effect: {why}")
+
+
 def _unknown_section(setting: Setting, table: Mapping[str, object]) -> str:
     hint = _suggestion(_normal(setting.section), table)
     return f"{setting}: no such section{hint}"
@@ -137,12 +148,17 @@ def _suggestion(name: str, candidates: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def _value(conf: cfg.ConfigOpts, found: _Known) -> object:
+    """The value in effect; raises ValueError, cfg.Error."""
+    section = conf if found.group == "DEFAULT" else conf[found.group]
+    return section[found.option.dest]
+
+
 def _value_problem(conf: cfg.ConfigOpts | None, found: _Known, setting: Setting) -> str | None:
     """Say what is wrong with a value, as ``conf`` reads it (with substitutions), or as it stands without."""
     try:
         if conf is not None:
-            section = conf if found.group == "DEFAULT" else conf[found.group]
-            section[found.option.dest]
+            _value(conf, found)
         else:
             found.option.type(setting.values[-1])
     except (ValueError, cfg.Error) as error:

@@ -54,6 +54,8 @@ def load(argv: Sequence[str], conf: cfg.ConfigOpts) -> None:
         LOG.warning("%s; ignored as [DEFAULT] unknown_options says", unknown)
     for retired in findings.retired:
         LOG.warning("%s has had no effect for several releases and can go", retired)
+    for unbuilt in findings.unbuilt:
+        LOG.warning("%s", unbuilt)
 
 
 def _sources(argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -27,20 +27,21 @@ def _idle_threads_sleep() -> None:
     process, which stops those that are left)."""
     from futurist import _thread
 
-    wake = object()
+    class Nothing:
+        """Work that wakes a thread, which sees then that it is to stop."""
+
+        def run(self) -> None:
+            pass
 
     def wait_for_work(self: Any) -> Any:
         self.idle = True
         work = self.work_queue.get()
-        if work is wake:
-            self.work_queue.task_done()
-            raise _thread._Stopping
         self.idle = False
         return work
 
     def stop(self: Any) -> None:
         self.should_stop = True
-        self.work_queue.put(wake)
+        self.work_queue.put(Nothing())
 
     _thread.ThreadWorker._wait_for_work = wait_for_work
     _thread.ThreadWorker.stop = stop

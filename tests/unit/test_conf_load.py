@@ -1,10 +1,14 @@
 """Reading files: what is accepted, and how a mistake is named."""
 
+import fnmatch
+import re
 from pathlib import Path
 
 import pytest
 from oslo_config import cfg
 
+import computed
+from computed.conf import register_all, unbuilt
 from computed.conf.load import load
 from computed.errors import ConfigError
 
@@ -156,3 +160,35 @@ def test_a_directory_of_files_is_read(conf: cfg.ConfigOpts, tmp_path: Path) -> N
     (tmp_path / "20-mistake.conf").write_text("[DEFAULT]\nmax_concurrent_builds = many\n")
     with pytest.raises(ConfigError, match=r"20-mistake\.conf"):
         load(["--config-dir", str(tmp_path)], conf)
+
+
+def test_what_has_no_effect_here_is_said_with_its_reason(
+    conf: cfg.ConfigOpts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _load(conf, tmp_path, "[libvirt]\ninject_key = true\ninject_partition = -2\nimages_type = raw\n")
+    said = [record.getMessage() for record in caplog.records if "no effect" in record.getMessage()]
+    assert said == [
+        f"[libvirt] inject_key in {tmp_path}/file0.conf has no effect: "
+        "nothing is written into the disks of guests"
+    ]
+
+
+def test_what_is_said_to_have_no_effect_is_an_option(conf: cfg.ConfigOpts) -> None:
+    """And nobody reads it: a row that stays when its feature is built would be a lie."""
+    register_all(conf)
+    package = Path(computed.__file__).parent
+    sources = [path for path in package.rglob("*.py") if package / "conf" not in path.parents]
+    words = {word for path in sources for word in re.findall(r"\w+", path.read_text())}
+    unread = {
+        (group, pattern): [name for name in _names(conf, group) if fnmatch.fnmatchcase(name, pattern)]
+        for sections in unbuilt.WITHOUT_EFFECT.values()
+        for group, patterns in sections.items()
+        for pattern in patterns.split()
+    }
+    assert {key for key, names in unread.items() if not names} == set()
+    assert {name for names in unread.values() for name in names} & words == set()
+
+
+def _names(conf: cfg.ConfigOpts, group: str) -> list[str]:
+    options = conf._opts if group == "DEFAULT" else conf._groups[group]._opts
+    return [entry["opt"].dest for entry in options.values()]

@@ -161,9 +161,17 @@ class Guest:
 
     @contextlib.contextmanager
     def second_interface(self) -> Iterator[Any]:
-        """Attached on entry, detached on leaving; the API's record of it."""
+        """Attached on entry, detached on leaving, whatever happened; the API's record of it."""
         made = self.demo.create_server_interface(self.id, net_id=self.site.network)
-        yield made
+        try:
+            yield made
+        except BaseException as error:
+            error.add_note(f"{hypervisor.switch_state(self.site.host.bridge)}\n{self.console()[-2000:]}")
+            raise
+        finally:
+            self._detach(made)
+
+    def _detach(self, made: Any) -> None:
         self.demo.delete_server_interface(made.port_id, self.id)
 
         def probe() -> None:

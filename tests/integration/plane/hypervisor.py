@@ -297,6 +297,18 @@ def switch_ports(bridge: str) -> list[str]:
     return _vsctl("list-ports", bridge).split()
 
 
+def switch_state(bridge: str) -> str:
+    """What a person would look at when packets of ``bridge`` do not arrive."""
+    return "\n".join(
+        (
+            _vsctl("show"),
+            _vsctl("--columns=name,ofport,link_state,external_ids,statistics", "list", "interface"),
+            _call("ovs-appctl", "fdb/show", bridge),
+            _call("ovs-appctl", "dpctl/dump-flows"),
+        )
+    )
+
+
 def _vsctl(*arguments: str) -> str:
     return _call("ovs-vsctl", "--timeout=10", *arguments)
 

@@ -374,10 +374,9 @@ def test_downloads_and_conversions_wait_for_a_slot(paths, tmp_path):
         assert fetching.is_alive() and shop.reads == []
     fetching.join(30)
     assert not fetching.is_alive() and shop.reads == [0]
-    target = tmp_path / "copy"
-    converting = threading.Thread(
-        target=tool.convert, args=(tmp_path / "source", tool.info(tmp_path / "source", "raw"), target, "qcow2")
-    )
+    source, target = tmp_path / "source", tmp_path / "copy"
+    info = tool.info(source, "raw")
+    converting = threading.Thread(target=tool.convert, args=(source, info, target, "qcow2"))
     with slots:
         converting.start()
         converting.join(0.3)
