@@ -17,6 +17,7 @@ from computed.steps import accelerators, block_devices, network, volumes
 from computed.steps.announce import announce, announced
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict
+from computed.steps.claiming import give_place_back, take_place
 from computed.steps.failed_build import FailedBuild
 from computed.steps.faults import fault_message
 from computed.steps.group_policy import check_group_policy, group_hint
@@ -221,27 +222,14 @@ class Build:
     def _claim(self, allocations: Mapping[str, Any]) -> Any:
         """Take the instance's place on the node, in memory first, then in its record."""
         self.stage = Stage.CLAIM
-        instance = self.instance
-        root = next((bdm for bdm in self.order.bdms if bdm.is_root), None)
-        claim = self.host.tracker.instance_claim(
-            instance,
-            self.order.nodename,
-            allocations,
-            self.order.limits,
-            volume_backed=root.is_volume if root else None,
-        )
-
-        def give_back() -> None:
-            claim.abort()
-            claim.unstamp(instance)
-
-        self.undo.push("give the claim back", give_back)
-        claim.stamp(instance)
+        instance, order = self.instance, self.order
+        claim = take_place(self.host, instance, order.nodename, allocations, order.limits, order.bdms)
+        self.undo.push("give the claim back", lambda: give_place_back(instance, claim))
         instance.system_metadata["boot_roles"] = ",".join(self.context.roles)
         self.stage = Stage.BEGIN
         advance(self.host, instance, _BEGIN, vm_states=self._begin_from)
         self.stage = Stage.CLAIM
-        hint = group_hint(self.order.request_spec, self.order.filter_properties)
+        hint = group_hint(order.request_spec, order.filter_properties)
         check_group_policy(self.host, self.context, instance, hint)
         return claim
 

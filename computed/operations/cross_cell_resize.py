@@ -19,7 +19,7 @@ from computed.steps import images, moves, network, power, resizing, volume_relea
 from computed.steps.announce import announce, announce_exists, announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, doomed_guest, image_meta_of, known_guest
-from computed.steps.records import advance, save
+from computed.steps.records import advance, save, set_migration_status
 from computed.steps.removal import publish
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def prep_snapshot_based_resize_at_source(
     instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     with announced(host, context, instance, "resize", bdms=bdms):
-        resizing.save_migration(host, migration, MigrationStatus.MIGRATING)
+        set_migration_status(host, migration, MigrationStatus.MIGRATING)
         try:
             power.power_off(host, instance, clean_shutdown=True)
         except Exception as error:
@@ -90,7 +90,7 @@ def prep_snapshot_based_resize_at_source(
             host.driver.destroy(context.elevated(), doomed_guest(instance, bdms), destroy_disks=False)
             volumes.park(host, context, instance, bdms)
             host.network.activate_bindings(context, instance, host=migration.dest_compute)
-            resizing.save_migration(host, migration, MigrationStatus.POST_MIGRATING)
+            set_migration_status(host, migration, MigrationStatus.POST_MIGRATING)
             advance(host, instance, "resize_migrated")
     host.events.forget(instance.uuid)
 
@@ -111,7 +111,7 @@ def finish_snapshot_based_resize_at_dest(
             _spawn(host, context, instance, migration, snapshot_id, bdms)
             if snapshot_id:
                 images.remove(host, context, snapshot_id)
-            resizing.save_migration(host, migration, MigrationStatus.FINISHED)
+            set_migration_status(host, migration, MigrationStatus.FINISHED)
             advance(
                 host,
                 instance,
@@ -187,7 +187,7 @@ def confirm_snapshot_based_resize_at_source(
             _forget_bindings(host, context, instance)
             bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
             volume_release.leave(host, context, instance, bdms)
-            resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)
+            set_migration_status(host, migration, MigrationStatus.CONFIRMED)
             host.tracker.release(instance)
             publish(host, context, migration.source_node)
     except Exception:
@@ -216,7 +216,7 @@ def revert_snapshot_based_resize_at_dest(
         host.network.activate_bindings(context, instance, host=migration.source_compute)
         _forget_bindings(host, context, instance)
         volume_release.leave(host, context, instance, bdms)
-        resizing.save_migration(host, migration, MigrationStatus.REVERTED)
+        set_migration_status(host, migration, MigrationStatus.REVERTED)
         instance.revert_migration_context()
         advance(host, instance, "revert")
         host.tracker.release(instance)
@@ -266,4 +266,4 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any) -
         volumes.complete(host, context, instance, bdms)
     host.tracker.stays(instance, instance.node)
     publish(host, context, instance.node)
-    resizing.save_migration(host, migration, MigrationStatus.REVERTED)
+    set_migration_status(host, migration, MigrationStatus.REVERTED)

@@ -14,6 +14,7 @@ from computed.lib.undo import UndoStack
 from computed.states import TaskState, VmState
 from computed.steps import accelerators, network, overtaken, shelf_marks, shelving, volumes
 from computed.steps.announce import announced
+from computed.steps.claiming import give_place_back, take_place
 from computed.steps.guest import PARTS, FirstBoot, doomed_guest, image_meta_of, new_guest
 from computed.steps.patience import patiently
 from computed.steps.plugging import awaiting_plugs
@@ -121,21 +122,8 @@ class Unshelving:
 
     def _claim(self, nodename: str, allocations: Mapping[str, Any], limits: Any) -> Any:
         """Take the instance's place on the node, in memory first, then in its record."""
-        root = next((bdm for bdm in self.bdms if bdm.is_root), None)
-        claim = self.host.tracker.instance_claim(
-            self.instance,
-            nodename,
-            allocations,
-            limits,
-            volume_backed=root.is_volume if root else None,
-        )
-
-        def give_back() -> None:
-            claim.abort()
-            claim.unstamp(self.instance)
-
-        self.undo.push("give the claim back", give_back)
-        claim.stamp(self.instance)
+        claim = take_place(self.host, self.instance, nodename, allocations, limits, self.bdms)
+        self.undo.push("give the claim back", lambda: give_place_back(self.instance, claim))
         offloaded = (VmState.SHELVED_OFFLOADED,)
         advance(self.host, self.instance, shelving.UNSHELVE, vm_states=offloaded)
         self.has_begun = True

@@ -11,7 +11,7 @@ from computed.states import MigrationStatus, MigrationType, PowerState, TaskStat
 from computed.steps import resizing
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
-from computed.steps.records import save
+from computed.steps.records import save, set_migration_status
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -99,7 +99,7 @@ def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration
     is_back = instance.host == migration.source_compute and migration.status == MigrationStatus.REVERTED
     if not is_back and migration.status == MigrationStatus.REVERTED:
         # The guest is gone, but the source may not have been told.
-        resizing.save_migration(host, migration, MigrationStatus.REVERTING)
+        set_migration_status(host, migration, MigrationStatus.REVERTING)
     method = "finish_revert_resize" if is_back else "revert_resize"
     host.own_calls(method, context, instance=instance, migration=migration, request_spec=None)
 

@@ -10,8 +10,7 @@ from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
 from computed.states import MigrationStatus
 from computed.steps import network
-from computed.steps.patience import patiently
-from computed.steps.records import advance
+from computed.steps.records import advance, set_migration_status
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -65,24 +64,13 @@ def read_bdms(context: Any, instance: Any, data: Any) -> Any:
     return objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
 
 
-def set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
-    """Save how far a migration is."""
-    migration.status = str(status)
-
-    patiently(
-        f"Migration {migration.uuid} becomes {status}",
-        lambda is_repeated: migration.save(),
-        stopping=host.stopping,
-    )
-
-
 def try_set_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
-    """As set_status; that it cannot be saved is logged, for what it tells of has happened."""
+    """Record how far a migration is; that it cannot be is logged, for what it tells of has happened."""
     insist(
         host,
         f"migration {migration.uuid} is not recorded as {status}",
         migration.instance_uuid,
-        lambda: set_status(host, migration, status),
+        lambda: set_migration_status(host, migration, status),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors, objects
 from computed.states import MigrationStatus
 from computed.steps.patience import insistently, patiently
+from computed.steps.records import set_migration_status
 
 if TYPE_CHECKING:
     from computed.resources.claims import Claim
@@ -28,7 +29,9 @@ def begin(host: ComputeHost, instance: Any, migration: Any, claim: Claim) -> Non
     if migration is None:
         return
     claim.stamp_migration(migration, host.driver.host_ip())
-    _save(host, migration)
+    patiently(
+        f"Saving migration {migration.uuid}", lambda is_repeated: migration.save(), stopping=host.stopping
+    )
     instance.migration_context = objects.MigrationContext(
         context=instance._context,
         instance_uuid=instance.uuid,
@@ -82,8 +85,7 @@ def _end(host: ComputeHost, migration: Any, status: MigrationStatus) -> bool:
         if found.status in _ENDED and found.status != status:
             LOG.info("Migration %s is %s already", migration.uuid, found.status)
             return False
-    migration.status = str(status)
-    _save(host, migration)
+    set_migration_status(host, migration, status)
     return True
 
 
@@ -98,9 +100,3 @@ def release_allocations(host: ComputeHost, context: Any, instance: Any, nodename
         )
     except Exception as error:
         LOG.warning("Instance %s keeps its allocations on node %s: %s", instance.uuid, nodename, error)
-
-
-def _save(host: ComputeHost, migration: Any) -> None:
-    patiently(
-        f"Saving migration {migration.uuid}", lambda is_repeated: migration.save(), stopping=host.stopping
-    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.states import EDGES, Edge, TaskState, VmState
+from computed.states import EDGES, Edge, MigrationStatus, TaskState, VmState
 from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
@@ -142,6 +142,16 @@ def is_gone(context: Any, instance: Any, error: BaseException) -> bool:
         return False
     # Between its last two saves a deletion has no task any more.
     return bool(record.task_state == TaskState.DELETING or record.vm_state == VmState.DELETED)
+
+
+def set_migration_status(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
+    """Record how far a migration is; raises MigrationNotFound, ConductorUnavailable."""
+    migration.status = str(status)
+    patiently(
+        f"Saving migration {migration.uuid} as {status}",
+        lambda is_repeated: migration.save(),
+        stopping=host.stopping,
+    )
 
 
 def forget_host(instance: Any) -> None:

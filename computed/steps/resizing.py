@@ -10,7 +10,7 @@ from computed import errors, objects
 from computed.states import MigrationStatus, VmState
 from computed.steps import volumes
 from computed.steps.patience import insistently, patiently
-from computed.steps.records import save
+from computed.steps.records import save, set_migration_status
 
 if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
@@ -124,16 +124,6 @@ def try_drop_allocation(host: ComputeHost, context: Any, instance: Any, migratio
         )
 
 
-def save_migration(host: ComputeHost, migration: Any, status: str) -> None:
-    """Record how far the migration is; raises MigrationNotFound, ConductorUnavailable."""
-    migration.status = str(status)
-    patiently(
-        f"Saving migration {migration.uuid} as {status}",
-        lambda is_repeated: migration.save(),
-        stopping=host.stopping,
-    )
-
-
 def fail_migration(host: ComputeHost, migration: Any) -> None:
     """Record that the migration failed, after a failure that matters more than this."""
     end_migration(host, migration, MigrationStatus.ERROR)
@@ -142,7 +132,7 @@ def fail_migration(host: ComputeHost, migration: Any) -> None:
 def end_migration(host: ComputeHost, migration: Any, status: MigrationStatus) -> None:
     """Record how the migration ended. Never raises."""
     try:
-        save_migration(host, migration, status)
+        set_migration_status(host, migration, status)
     except Exception as error:
         LOG.warning("Migration %s was not recorded as %s: %s", migration.uuid, status, error)
 

@@ -19,6 +19,7 @@ from computed.steps.departures import Departure
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.handover import Handover, activate_ports, end_in_error
+from computed.steps.records import set_migration_status
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -73,7 +74,7 @@ def live_migration(  # noqa: PLR0913 (the arguments of the RPC)
     )
     try:
         if not host.departures.submit(departure, may_wait=False):
-            shared.set_status(host, migration, MigrationStatus.QUEUED)
+            set_migration_status(host, migration, MigrationStatus.QUEUED)
             host.departures.submit(departure, may_wait=True)
     except errors.ShuttingDown as error:
         cancel_waiting(host, context, instance, migration)
@@ -142,7 +143,7 @@ class LiveMigration:
         """Everything until the destination is ready. How the volumes are connected here is kept in mind."""
         host, instance = self.host, self.instance
         instance.load(*PARTS)
-        shared.set_status(host, self.migration, MigrationStatus.PREPARING)
+        set_migration_status(host, self.migration, MigrationStatus.PREPARING)
         self.bdms = shared.read_bdms(self.context, instance, self.data)
         # The destination's room is held for this migration: the audit then knows whose it is.
         self.data.migration = self.migration
@@ -200,7 +201,7 @@ class LiveMigration:
         """Raises LiveMigrationAborted when somebody has aborted it while it prepared."""
         departures = self.host.departures
         if not departures.is_stopped(self.departure):
-            shared.set_status(self.host, self.migration, MigrationStatus.RUNNING)
+            set_migration_status(self.host, self.migration, MigrationStatus.RUNNING)
             if departures.begin_leaving(self.departure):
                 return
         raise errors.LiveMigrationAborted("it was aborted before it left")

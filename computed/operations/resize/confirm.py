@@ -12,7 +12,7 @@ from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, doomed_guest
-from computed.steps.records import advance
+from computed.steps.records import advance, set_migration_status
 from computed.steps.removal import publish
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
     with announced(host, context, instance, "resize_confirm", at_end=addresses):
         host.driver.confirm_migration(context, doomed_guest(instance, ()), migration)
         shares.leave(host, context, instance, migration)
-        resizing.save_migration(host, migration, MigrationStatus.CONFIRMED)
+        set_migration_status(host, migration, MigrationStatus.CONFIRMED)
         if is_elsewhere:
             host.tracker.release(instance)
         else:

@@ -20,7 +20,7 @@ from computed.steps.guest import PARTS, image_meta_of, known_guest
 from computed.steps.patience import insistently
 from computed.steps.plugging import Plugging, awaiting_plugs
 from computed.steps.power import power_state
-from computed.steps.records import advance
+from computed.steps.records import advance, set_migration_status
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -162,7 +162,7 @@ class _Finish:
 
     def _record(self) -> None:
         host, instance, migration = self.host, self.instance, self.migration
-        resizing.save_migration(host, migration, MigrationStatus.FINISHED)
+        set_migration_status(host, migration, MigrationStatus.FINISHED)
         advance(
             host,
             instance,

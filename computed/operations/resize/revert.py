@@ -18,7 +18,7 @@ from computed.steps.guest import PARTS, doomed_guest, known_guest
 from computed.steps.patience import insistently, patiently
 from computed.steps.plugging import awaiting_plugs
 from computed.steps.power import power_state
-from computed.steps.records import advance, save
+from computed.steps.records import advance, save, set_migration_status
 from computed.steps.removal import publish
 from computed.steps.shared_storage import is_shared
 
@@ -62,7 +62,7 @@ def _revert(host: ComputeHost, context: Any, instance: Any, migration: Any, requ
     volumes.park(host, context, instance, bdms)
     instance.revert_migration_context()
     advance(host, instance, "revert")
-    resizing.save_migration(host, migration, MigrationStatus.REVERTED)
+    set_migration_status(host, migration, MigrationStatus.REVERTED)
     if not is_same_host:
         host.tracker.release(instance)
         publish(host, context, migration.dest_node)

@@ -16,7 +16,7 @@ from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.patience import patiently
 from computed.steps.power import shutdown_timing
-from computed.steps.records import advance
+from computed.steps.records import advance, set_migration_status
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -119,7 +119,7 @@ def _send(
     host: ComputeHost, context: Any, instance: Any, migration: Any, flavor: Any, rest: tuple[Any, Any, Any]
 ) -> None:
     image, clean_shutdown, request_spec = rest
-    resizing.save_migration(host, migration, MigrationStatus.MIGRATING)
+    set_migration_status(host, migration, MigrationStatus.MIGRATING)
     bdms = _disks(host, context, instance)
     told = {"bdms": bdms, "network_info": network.cached(instance)}
     with announced(host, context, instance, "resize", **told):

@@ -10,6 +10,7 @@ import pytest
 
 from computed.cmd.concurrency import ENVIRONMENT, THREADING
 from computed.objects.base import ComputedObject
+from computed.operations import volume_snapshots
 from computed.steps import patience
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.failures.stage import SECOND, Stage
@@ -24,6 +25,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Ite
     cloud = Cloud(tmp_path_factory.mktemp("failures"), templates.of((HOST, SECOND)), executor, OPTIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.01)
+        patch.setattr(volume_snapshots, "_PATIENCE_SECONDS", 0.0)
         plain = ComputedObject.indirection_api
         try:
             cloud.add_host(SECOND, OPTIONS)

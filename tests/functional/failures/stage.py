@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -36,9 +36,11 @@ class Stage(Rules):
 
     # What is done
 
-    def boot(self, **order: Any) -> str:
-        """Order a server with a volume, and wait for the end of it, whatever that is."""
-        disk = {"source_type": "volume", "volume_id": self.cloud.embedded.volumes.add(), "boot_index": -1}
+    def boot(self, *, disk: Mapping[str, Any] | None = None, **order: Any) -> str:
+        """Order a server with a volume, a given one beside its root disk unless `disk` says otherwise, and
+        wait for the end of it, whatever that is."""
+        if disk is None:
+            disk = {"source_type": "volume", "volume_id": self.cloud.embedded.volumes.add(), "boot_index": -1}
         (uuid,) = self.cloud.boot(wait=False, host=HOST, volumes=[disk], **order)
         # A build that goes back to the conductor is in nobody's hands for a moment.
         self.rest(uuid)

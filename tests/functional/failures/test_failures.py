@@ -24,6 +24,7 @@ from tests.functional.failures.rules import standing
 from tests.functional.failures.stage import Stage
 from tests.functional.failures.verb import Verb
 from tests.functional.failures.verbs import VERBS
+from tests.functional.failures.volume_verbs import VOLUME_VERBS
 
 CASTS = {
     "resize_instance",
@@ -36,7 +37,7 @@ BEGIN = "InstanceActionEvent.event_start"
 CALLED = {"attach-interface", "vnc-console"}
 """Verbs whose order is a call: nobody sends that twice."""
 _CALLS: dict[str, list[Call]] = {}
-ALL_VERBS = (*VERBS, *RARER_VERBS)
+ALL_VERBS = (*VERBS, *RARER_VERBS, *VOLUME_VERBS)
 WHOLE_TABLE = os.environ.get("COMPUTED_FAILURES") == "all"
 SHARE = 1 if os.environ.get(ENVIRONMENT) == EVENTLET else 0
 

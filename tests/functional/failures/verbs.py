@@ -96,6 +96,7 @@ def _detach_volume(stage: Stage, uuid: str) -> None:
     stage.detach_volume(uuid)
 
 
+RESIZE_AWAY: Final = _resize("m1.micro", SECOND)
 PAUSE: Final = cast("pause_instance", "pausing")
 SUSPEND: Final = cast("suspend_instance", "suspending")
 SOFT_DELETE: Final = cast("soft_delete_instance", "soft-deleting")
@@ -135,11 +136,11 @@ VERBS: Final = (
     Verb("rebuild", _rebuild, _states("active")),
     Verb("evacuate", _evacuate, _states("active"), before=(_lose_host,)),
     Verb("live-migrate", _live_migrate, _states("active")),
-    Verb("resize", _resize("m1.micro", SECOND), _states("active", "resized")),
+    Verb("resize", RESIZE_AWAY, _states("active", "resized")),
     Verb("resize-here", _resize("m1.micro", HOST), _states("active", "resized")),
     Verb("migrate", _resize(None, SECOND), _states("active", "resized")),
-    Verb("confirm", _confirm, _states("active", "resized"), before=(_resize("m1.micro", SECOND),)),
-    Verb("revert", _revert, _states("active", "resized"), before=(_resize("m1.micro", SECOND),)),
+    Verb("confirm", _confirm, _states("active", "resized"), before=(RESIZE_AWAY,)),
+    Verb("revert", _revert, _states("active", "resized"), before=(RESIZE_AWAY,)),
     Verb("attach-interface", _attach_interface, _states("active")),
     Verb("detach-interface", _detach_interface, _states("active")),
     Verb("attach-volume", _attach_volume, _states("active")),
