@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.table import Table, ratio
@@ -24,6 +25,15 @@ SIZES = (0, 50, 200)
 BOOTS = 20
 PATIENCE_SECONDS = 120.0
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A running one, the way to its cloud, and what it has said."""
+
+    process: subprocess.Popen[bytes]
+    cloud: CloudClient
+    log: Path
 
 
 def tables() -> Iterable[Table]:
@@ -38,7 +48,8 @@ def _life() -> Table:
     base = (0.0, 0.0)
     for backend in BACKENDS:
         began = time.monotonic()
-        with _agent(backend) as (process, _cloud):
+        with agent(backend) as running:
+            process = running.process
             served = time.monotonic() - began
             time.sleep(2.0)
             memory = _pss_mib(process.pid)
@@ -55,7 +66,8 @@ def _life() -> Table:
 def _boots(backend: str) -> Table:
     rows: list[list[object]] = []
     base = (0.0, 0.0)
-    with _agent(backend) as (process, cloud):
+    with agent(backend) as running:
+        process, cloud = running.process, running.cloud
         for size in SIZES:
             _fill(cloud, size)
             seconds, cpu = _boot_and_delete(cloud, process.pid)
@@ -69,8 +81,8 @@ def _boots(backend: str) -> Table:
 
 def _fill(cloud: CloudClient, size: int) -> None:
     for number in range(len(cloud.servers()), size):
-        cloud.create(_order(f"kept-{number}"))
-    _until(lambda: all(server["status"] == "ACTIVE" for server in cloud.servers()))
+        cloud.create(order(f"kept-{number}"))
+    until(lambda: all(server["status"] == "ACTIVE" for server in cloud.servers()))
 
 
 def _boot_and_delete(cloud: CloudClient, pid: int) -> tuple[float, float]:
@@ -78,20 +90,22 @@ def _boot_and_delete(cloud: CloudClient, pid: int) -> tuple[float, float]:
     began, cpu = time.monotonic(), _cpu_seconds(pid)
     for number in range(BOOTS):
         name = f"boot-{number}"
-        cloud.create(_order(name))
-        _until(lambda name=name: cloud.server(name)["status"] == "ACTIVE")  # type: ignore[misc]
+        cloud.create(order(name))
+        until(lambda name=name: cloud.server(name)["status"] == "ACTIVE")  # type: ignore[misc]
     measured = (time.monotonic() - began) / BOOTS, (_cpu_seconds(pid) - cpu) / BOOTS
     for number in range(BOOTS):
         cloud.delete(f"boot-{number}")
-    _until(lambda: not any(server["name"].startswith("boot-") for server in cloud.servers()))
+    until(lambda: not any(server["name"].startswith("boot-") for server in cloud.servers()))
     return measured
 
 
-def _order(name: str) -> dict[str, str]:
+def order(name: str) -> dict[str, str]:
+    """A small server without a network."""
     return {"name": name, "flavor": "m1.nano", "image": "bench", "network": "none"}
 
 
-def _until(is_true: Callable[[], bool]) -> None:
+def until(is_true: Callable[[], bool]) -> None:
+    """Wait for it. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_true():
         if time.monotonic() > deadline:
@@ -100,16 +114,17 @@ def _until(is_true: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def _agent(backend: str) -> Iterator[tuple[subprocess.Popen[bytes], CloudClient]]:
+def agent(backend: str, driver: str = "fake.FakeDriver") -> Iterator[Agent]:
+    """An agent alone, ended at the end of the block; its image is called `bench`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        config = _write_config(Path(directory), backend)
+        config = _write_config(Path(directory), backend, driver)
         command = [sys.executable, "-W", "ignore", "-m", "computed.cmd.agent", "--config-file", str(config)]
         with (Path(directory) / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             cloud = CloudClient(Path(directory) / "computed.sock")
-            _until(lambda: _answers(cloud, process))
-            yield process, cloud
+            until(lambda: _answers(cloud, process))
+            yield Agent(process, cloud, Path(directory) / "log")
         finally:
             process.kill()
             process.wait()
@@ -124,13 +139,14 @@ def _answers(cloud: CloudClient, process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def _write_config(directory: Path, backend: str) -> Path:
+def _write_config(directory: Path, backend: str, driver: str) -> Path:
+    directory.chmod(0o711)  # QEMU may be another user
     (directory / "images").mkdir()
-    (directory / "images" / "bench.raw").write_bytes(bytes(4096))
+    (directory / "images" / "bench.raw").write_bytes(bytes(1 << 20))
     config = directory / "computed.conf"
     config.write_text(
-        f"[DEFAULT]\nhost = bench\ncompute_driver = fake.FakeDriver\nconcurrency_backend = {backend}\n"
-        f"[alone]\nenabled = true\nstate_dir = {directory}\n"
+        f"[DEFAULT]\nhost = bench\ncompute_driver = {driver}\nconcurrency_backend = {backend}\n"
+        f"[alone]\nenabled = true\nstate_dir = {directory}\n[libvirt]\nvirt_type = qemu\n"
     )
     return config
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_utils import timeutils
 
 from computed import errors, objects
+from computed.lib.stopwatch import Stopwatch
 from computed.lib.undo import UndoStack
 from computed.states import EDGES, Edge, TaskState, VmState
 from computed.steps import accelerators, block_devices, network, volumes
@@ -101,22 +101,32 @@ def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)
 
 
 class Build:
-    """One build: its steps in order, each with its undo; `stage` says how far it has come."""
+    """One build: its steps in order, each with its undo."""
 
     def __init__(self, host: ComputeHost, context: RequestContext, order: BuildOrder) -> None:
         self.host = host
         self.context = context
         self.order = order
         self.instance = order.instance
-        self.stage = Stage.BEGIN
         self.undo = UndoStack()
         self.claim: Any = None
         self._begin_from: tuple[VmState, ...] = _BEGIN_FROM
         self._may_take_guest_away = True
+        self._stage = Stage.BEGIN
+        self._watch = Stopwatch(Stage.BEGIN.name.lower())
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has come."""
+        return self._stage
+
+    @stage.setter
+    def stage(self, stage: Stage) -> None:
+        self._stage = stage
+        self._watch.enter(stage.name.lower())
 
     def run(self) -> None:
         """Build; on failure take everything back and do what the verdict says."""
-        started = time.monotonic()
         self.instance.vm_state = VmState.BUILDING
         self.instance.task_state = None
         self._announce("start", extra={"image_name": self.order.image.get("name")})
@@ -131,7 +141,7 @@ class Build:
             raise
         self.undo.commit()
         self.host.tracker.build_succeeded(self.order.nodename)
-        LOG.info("Instance %s built in %.2f s", self.instance.uuid, time.monotonic() - started)
+        LOG.info("Instance %s built in %s", self.instance.uuid, self._watch)
         records = objects.InstanceList(objects=[self.instance])
         self.host.scheduler.update_instance_info(self.context.elevated(), records)
         self._announce("end", network_info=network_info, extra={"message": "Success"})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from computed import errors
+from computed.lib.stopwatch import Stopwatch
 from computed.lib.undo import undo_on_error
 from computed.virt.libvirt import device_tags, ending
 from computed.virt.libvirt.drafting import draft
@@ -37,6 +38,7 @@ class Birth:
         """Make the guest. Raises InstanceExists, InstanceDeployFailure (old files are there), and what
         drafting, files and starting raise."""
         engine, spec = self._engine, self._spec
+        watch = Stopwatch("design")
         if ending.find(engine, spec.instance.uuid) is not None:
             raise errors.InstanceExists(name=spec.instance.name)
         # What cannot be is refused before anything is fetched.
@@ -46,20 +48,26 @@ class Birth:
             files.refuse_old_files()
         with undo_on_error() as undo:
             undo.push("remove the files of the guest", lambda: self._take_back(files.take_back))
+            watch.enter("disks")
             files.make_disks()
+            watch.enter("design")
             # Again, because a disk's format may follow from its image.
             made = draft(engine, spec)
             xml = made.domain.to_xml()
             undo.push("unplug the ports", lambda: self._take_back(lambda: unplug_all(engine, spec)))
+            watch.enter("plug")
             plug_all(engine, spec)
             undo.push("end the guest", lambda: ending.end(engine, spec.instance, keep_nvram=False))
             self._may_exist = True
+            watch.enter("define")
             guest = engine.connection.define(xml)
             self._note_tagged_devices(guest)
+            watch.enter("config drive")
             files.make_config_drive(made.config_drive)
+            watch.enter("start")
             start(engine, guest, spec)
         remember_choices(spec, made)
-        LOG.info("Instance %s has a guest", spec.instance.uuid)
+        LOG.info("Instance %s has a guest after %s", spec.instance.uuid, watch)
 
     def _note_tagged_devices(self, guest: Guest) -> None:
         """Their addresses are libvirt's choice, so they are known only now; the config drive tells them, and
