@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from computed.context import RequestContext
 from tests.integration.agents import COMPUTED, STOCK, Agent
 from tests.integration.cloud import Cloud
 from tests.integration.lanes import LANES, lane_of
@@ -109,6 +110,15 @@ def admin(cloud: Cloud) -> Any:
 def demo(cloud: Cloud) -> Any:
     """An openstacksdk connection of an ordinary user."""
     return cloud.demo
+
+
+@pytest.fixture(scope="module")
+def context(cloud: Cloud) -> RequestContext:
+    """A request of the ordinary user's, as it comes to an agent."""
+    session = cloud.demo.session
+    return RequestContext(
+        user_id=session.get_user_id(), project_id=session.get_project_id(), auth_token=session.get_token()
+    )
 
 
 @pytest.fixture(scope="session")

@@ -35,14 +35,6 @@ def hosts(plane: Plane) -> tuple[Agent, Agent]:
     return first, second
 
 
-@pytest.fixture(scope="module")
-def context(cloud: Cloud) -> RequestContext:
-    session = cloud.demo.session
-    return RequestContext(
-        user_id=session.get_user_id(), project_id=session.get_project_id(), auth_token=session.get_token()
-    )
-
-
 def cache_of(instance: Instance) -> InstanceInfoCache:
     assert instance.info_cache is not None
     return instance.info_cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import uuid as uuids
+from collections.abc import Callable
 from typing import Any, Final
 
 from computed import objects
@@ -118,6 +120,36 @@ def _unshelve_accelerated(stage: Stage, uuid: str) -> None:
     stage.owner.unshelve(uuid, SECOND, accel_uuids=wanted)
 
 
+# A live migration is called off, or brought to its end
+
+
+def _interfere(how: Callable[[Stage, str, str], None]) -> Step:
+    def step(stage: Stage, uuid: str) -> None:
+        source = stage.cloud.agents[HOST]
+        leaving = source.host.driver._leaving  # type: ignore[attr-defined]
+        source.conf.set_override("delays", {"live_migrate": "2"}, "fake")
+        try:
+            with contextlib.suppress(*ANSWERS, AssertionError):
+                migration = stage.mover.live_migrate(uuid, to=SECOND, wait=False)
+                while uuid not in leaving and stage.is_busy(uuid):
+                    time.sleep(0.01)
+                if uuid in leaving:
+                    how(stage, uuid, migration)
+            stage.rest(uuid)
+        finally:
+            source.conf.clear_override("delays", "fake")
+
+    return step
+
+
+def _abort(stage: Stage, uuid: str, migration: str) -> None:
+    stage.mover.abort(uuid, migration)
+
+
+def _force(stage: Stage, uuid: str, migration: str) -> None:
+    stage.mover.force(uuid)
+
+
 # Looking in
 
 
@@ -150,4 +182,6 @@ RARER_VERBS: Final = (
     ),
     Verb("password", cast("set_admin_password", "updating_password", new_pass="word"), states("active")),
     Verb("vnc-console", _vnc, states("active")),
+    Verb("abort", _interfere(_abort), states("active")),
+    Verb("force", _interfere(_force), states("active")),
 )

@@ -132,13 +132,14 @@ class Stage(Rules):
         never ends is for the rules to find."""
         end = time.monotonic() + PATIENCE_SECONDS
         self.owner.settle()
-        while time.monotonic() < end:
-            row = self.row(uuid)
-            is_busy = row["task_state"] is not None or self._migrations(uuid, row)
-            if row["deleted"] or not is_busy:
-                break
+        while self.is_busy(uuid) and time.monotonic() < end:
             time.sleep(0.02)
         self.owner.settle()
+
+    def is_busy(self, uuid: str) -> bool:
+        """Whether something is done to the server, or moves it."""
+        row = self.row(uuid)
+        return not row["deleted"] and (row["task_state"] is not None or bool(self._migrations(uuid, row)))
 
     def begin_deletion(self, uuid: str) -> None:
         """Have the server deleted through the API; returns at once."""
