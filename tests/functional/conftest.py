@@ -28,7 +28,8 @@ def _idle_threads_sleep() -> None:
     from futurist import _thread
 
     class Nothing:
-        """Work that wakes a thread, which sees then that it is to stop."""
+        """Ends one thread of the pool, be it another one than was meant: each of them is sent one. One that
+        waits since before this looks round by itself."""
 
         def run(self) -> None:
             pass
@@ -36,6 +37,9 @@ def _idle_threads_sleep() -> None:
     def wait_for_work(self: Any) -> Any:
         self.idle = True
         work = self.work_queue.get()
+        if isinstance(work, Nothing):
+            self.work_queue.task_done()
+            raise _thread._Stopping
         self.idle = False
         return work
 

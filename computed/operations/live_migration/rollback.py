@@ -12,6 +12,7 @@ from computed.states import MigrationStatus
 from computed.steps import live_migration as shared
 from computed.steps import overtaken, volumes
 from computed.steps.announce import announced
+from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -83,10 +84,13 @@ class Rollback:
             )
 
     def _read(self) -> Iterable[Any]:
-        found: Iterable[Any] = objects.BlockDeviceMappingList.get_by_instance_uuid(
-            self.context, self.instance.uuid
-        )
-        return found
+        uuid = self.instance.uuid
+
+        def read(is_repeated: bool) -> Iterable[Any]:
+            found: Iterable[Any] = objects.BlockDeviceMappingList.get_by_instance_uuid(self.context, uuid)
+            return found
+
+        return patiently(f"Reading the volumes of instance {uuid}", read, stopping=self.host.stopping)
 
     def _disconnect_there(self, bdm: Any) -> None:
         shared.attempt(

@@ -101,6 +101,7 @@ PAUSE: Final = cast("pause_instance", "pausing")
 SUSPEND: Final = cast("suspend_instance", "suspending")
 SOFT_DELETE: Final = cast("soft_delete_instance", "soft-deleting")
 REBOOT: Final = {"block_device_info": None}
+HARD_REBOOT: Final = cast("reboot_instance", "rebooting_hard", reboot_type="HARD", **REBOOT)
 RESCUE: Final = cast(
     "rescue_instance", "rescuing", rescue_password="word", rescue_image_ref=None, clean_shutdown=True
 )
@@ -118,11 +119,7 @@ VERBS: Final = (
     Verb("stop", STOP, _states("active", "stopped")),
     Verb("start", cast("start_instance", "powering-on"), _states("active", "stopped"), before=(STOP,)),
     Verb("reboot", cast("reboot_instance", "rebooting", reboot_type="SOFT", **REBOOT), _states("active")),
-    Verb(
-        "hard-reboot",
-        cast("reboot_instance", "rebooting_hard", reboot_type="HARD", **REBOOT),
-        _states("active"),
-    ),
+    Verb("hard-reboot", HARD_REBOOT, _states("active")),
     Verb("pause", PAUSE, _states("active", "paused")),
     Verb("unpause", cast("unpause_instance", "unpausing"), _states("active", "paused"), before=(PAUSE,)),
     Verb("suspend", SUSPEND, _states("active", "suspended")),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from computed import objects
 from tests.functional.failures.stage import SECOND, Stage
 from tests.functional.failures.verb import Step, Verb, cast, states
-from tests.functional.failures.verbs import RESIZE_AWAY
+from tests.functional.failures.verbs import HARD_REBOOT, RESIZE_AWAY
 from tests.functional.rebuild.test_volumes import OTHER_IMAGE, give_volume
 
 
@@ -97,7 +97,7 @@ def _confirm_by_itself(stage: Stage, uuid: str) -> None:
 
 VOLUME_VERBS: Final = (
     Verb("boot-on-volume", _boot_on_volume, states("active"), before=None),
-    Verb("reimage", _reimage, states("active"), before=(_put_root_on_volume,)),
+    Verb("reimage", _reimage, states("active"), before=(_put_root_on_volume, HARD_REBOOT)),
     Verb("volume-snapshot", _snapshot_volume("volume_snapshot_create"), states("active")),
     Verb("volume-snapshot-delete", _snapshot_volume("volume_snapshot_delete"), states("active")),
     Verb("crash-dump", cast("trigger_crash_dump", None), states("active")),
