@@ -122,6 +122,7 @@ def build_host(conf: cfg.ConfigOpts, transport: Any, serializer: Any, **override
     }
     parts = {name: overrides[name] if name in overrides else make() for name, make in made.items()}
     tracker = ResourceTracker(conf.host, parts["driver"], parts["placement"], conf)
+    tracker.on_metrics = lambda *told: parts["notifier"].metrics(*told)
     return ComputeHost(name=conf.host, conf=conf, tracker=tracker, hypervisor_watch=watch, **parts)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, Self
+
 from computed.notifications.base import Payload, payload_class
 from computed.objects import fields
 
@@ -30,6 +33,12 @@ class MetricsPayload(Payload):
         "metrics": fields.ListOfObjectsField("MetricPayload"),
         "nodename": fields.StringField(),
     }
+
+    @classmethod
+    def of_metrics(cls, host: str, host_ip: str, nodename: str, metrics: Iterable[Any]) -> Self:
+        """What was measured of a node, each value as it is: percentages are whole numbers here."""
+        payloads = [MetricPayload.of(monitor_metric=metric) for metric in metrics]
+        return cls(host=host, host_ip=host_ip, nodename=nodename, metrics=payloads)
 
 
 @payload_class

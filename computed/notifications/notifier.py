@@ -6,7 +6,7 @@ Costs nothing when nobody is told: no payload is built and nothing is fetched fo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -22,7 +22,6 @@ from computed.objects.share_mapping import ShareMappingList
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-    from computed.notifications.base import Payload
     from computed.notifications.instance import InstancePayload
 
 LOG = logging.getLogger(__name__)
@@ -159,10 +158,33 @@ class Notifier:
             told = ExceptionPayload.of_error(error).primitive()
             self._versioned.error(context, "compute.exception", told)
 
-    def host(self, context: Any, event_type: str, make_payload: Callable[[], Payload]) -> None:
-        """Tell something that has a versioned form only, e.g. "metrics.update"; built only if it is sent."""
+    def metrics(self, context: Any, nodename: str, metrics: Iterable[Any]) -> None:
+        """Tell what was measured of a node: objects.MonitorMetric."""
+        host, host_ip = self._conf.host, self._conf.my_ip
+        if self._legacy is not None:
+            told = {"nodename": nodename, "host": host, "host_ip": host_ip}
+            told["metrics"] = [metric.told() for metric in metrics]
+            # Its publisher is the node, as stock has it.
+            sender = self._legacy.prepare(publisher_id=f"compute.{nodename}")
+            sender.info(context, "compute.metrics.update", told)
         if self._versioned is not None:
-            self._versioned.info(context, event_type, make_payload().primitive())
+            from computed.notifications.host import MetricsPayload
+
+            payload = MetricsPayload.of_metrics(host, host_ip, nodename, metrics)
+            self._versioned.info(context, "metrics.update", payload.primitive())
+
+    def hypervisor_lost(self, context: Any, error: BaseException) -> None:
+        """Tell that the hypervisor cannot be reached."""
+        host_ip = self._conf.my_ip
+        if self._legacy is not None:
+            told = {"ip": host_ip, "method": "_connect", "reason": str(error)}
+            self._legacy.error(context, "compute.libvirt.error", told)
+        if self._versioned is not None:
+            from computed.notifications.exception import ExceptionPayload
+            from computed.notifications.host import LibvirtErrorPayload
+
+            payload = LibvirtErrorPayload(ip=host_ip, reason=ExceptionPayload.of_error(error))
+            self._versioned.error(context, "libvirt.connect.error", payload.primitive())
 
     def volume_usage(self, context: Any, usage: Any) -> None:
         """Tell how much a volume was used; `usage` is an objects.VolumeUsage that has been saved."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +62,9 @@ class Audit:
         self._stale: dict[str, StaleAllocations] = {}
         self._warned_configs: set[str] = set()
 
-    def run(self, context: Any, service: Any, *, startup: bool) -> None:
-        """Audit every node that the driver has. `service` is the `objects.Service` of this host, or None.
+    def run(self, context: Any, service: Any, *, startup: bool, metrics: Iterable[Any] = ()) -> None:
+        """Audit every node that the driver has. `service` is the `objects.Service` of this host, or None;
+        `metrics` are the host's.
 
         Raises InvalidConfiguration at `startup` only; afterwards it is logged like any other failure.
         """
@@ -84,6 +85,7 @@ class Audit:
             return
         disabled = service.disabled if service is not None and service.obj_attr_is_set("disabled") else None
         for node in nodes:
+            node.metrics = metrics
             self._audit_node(context, node, read[node.name], disabled)
         self._warn_of_absent_configs()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from computed import objects
@@ -15,10 +16,9 @@ _RATIO_FIELDS = {
     MEMORY_MB: "ram_allocation_ratio",
     DISK_GB: "disk_allocation_ratio",
 }
-_NO_METRICS = "[]"
 
 
-def facts(resources: NodeResources, host_ip: str) -> dict[str, Any]:
+def facts(resources: NodeResources, host_ip: str, metrics: Iterable[Any] = ()) -> dict[str, Any]:
     """Fields that follow from the driver alone (service.json, compute_node.copied_from_driver_dict).
 
     The uuid is not among them: it is fixed when the record is made.
@@ -39,7 +39,7 @@ def facts(resources: NodeResources, host_ip: str) -> dict[str, Any]:
             for arch, kind, mode in resources.supported_instances
         ],
         "pci_device_pools": objects.PciDevicePoolList(objects=[]),
-        "metrics": _NO_METRICS,
+        "metrics": json.dumps([metric.told() for metric in metrics]),
     }
 
 

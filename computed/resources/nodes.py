@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from computed.resources import node_record
@@ -24,6 +24,7 @@ class Node:
         self.ledger = ledger
         self.record_is_lost = False
         self.failed_builds = 0
+        self.metrics: Iterable[Any] = ()
         self._resources = resources
         self._offer = offer
         self._host_ip = host_ip
@@ -62,7 +63,7 @@ class Node:
         then tries again.
         """
         with self._publishing:
-            fields = node_record.facts(self._resources, self._host_ip)
+            fields = node_record.facts(self._resources, self._host_ip, self.metrics)
             fields |= node_record.ratios(self._offer, is_new=False)
             fields |= node_record.sums(self._resources, self.ledger.load(), self.failed_builds)
             if not node_record.apply(self.record, fields):

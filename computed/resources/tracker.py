@@ -15,6 +15,7 @@ from computed.clients.placement import PlacementClient
 from computed.resources import claims, provider_config
 from computed.resources.audit import Audit, AuditParts
 from computed.resources.claims import Claim, ClaimRequest, Limits, NumaFit
+from computed.resources.monitors import monitor_of
 from computed.resources.nodes import Nodes
 from computed.resources.provider_sync import ProviderSync
 from computed.resources.providers import Offer
@@ -50,7 +51,8 @@ class ResourceTracker(Rooms):
         fit_numa: NumaFit | None = None,
         make_lock: MakeLock = threading.Lock,
     ) -> None:
-        """Reads the provider configuration files; raises ProviderConfigException for a wrong one."""
+        """Reads the provider configuration files; raises ProviderConfigException for a wrong one, ConfigError
+        for a monitor that is not there."""
         configs = provider_config.load(conf.compute.provider_config_location)
         offer = Offer.from_conf(conf)
         self._host = host
@@ -65,6 +67,9 @@ class ResourceTracker(Rooms):
         parts = AuditParts(host, conf.my_ip, driver, placement, self._sync, self._nodes, offer, make_lock)
         self._reader = RecordReader(host, with_numa=fit_numa is not None)
         self._audit = Audit(parts, self._reader)
+        self._monitor = monitor_of(conf, driver)
+        self.on_metrics: Callable[[Any, str, list[Any]], None] = lambda context, nodename, metrics: None
+        """Told what an audit has measured of a node, for [DEFAULT]compute_monitors."""
         self._auditing = threading.Lock()
         self._service: Any = None
 
@@ -95,7 +100,10 @@ class ResourceTracker(Rooms):
         with self._auditing:
             if self._service is None:
                 self._service = _service_of(context, self._host)
-            self._audit.run(context, self._service, startup=startup)
+            metrics = self._monitor.measure() if self._monitor is not None else []
+            self._audit.run(context, self._service, startup=startup, metrics=metrics)
+        for nodename in self.nodenames() if metrics else ():
+            self.on_metrics(context, nodename, metrics)
 
     def publish(self, context: Any, nodename: str) -> None:
         """Save the compute node record if the ledger has changed since it was last saved; one call at most.

@@ -85,18 +85,30 @@ class HypervisorWatch:
         return None if self._news.is_reachable and not self._is_serving else self._news
 
     def _write(self) -> None:
+        announced: _News | None = None
         while True:
             with self._changed:
                 news, host = self._next(), self._host
                 if news is None or host is None:
                     self._writer = None
                     return
+            if news is not announced and not news.is_reachable:
+                _announce(host, news)
+            announced = news
             is_written = _try(host, news)
             with self._changed:
                 if is_written and self._news is news:
                     self._news = None
                 elif not is_written and self._news is news:
                     self._changed.wait(self._retry_seconds)
+
+
+def _announce(host: ComputeHost, news: _News) -> None:
+    error = errors.HypervisorUnavailable(news.reason)
+    try:
+        host.notifier.hypervisor_lost(get_admin_context(), error)
+    except Exception as failure:
+        LOG.warning("Nobody is notified that the hypervisor cannot be reached: %s", failure)
 
 
 def _try(host: ComputeHost, news: _News) -> bool:

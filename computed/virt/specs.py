@@ -130,6 +130,17 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
+class HostCpuTimes:
+    """What all processors of a host together have done since it started, in nanoseconds; their frequency."""
+
+    user: int
+    kernel: int
+    idle: int
+    iowait: int
+    frequency_mhz: int
+
+
+@dataclass(frozen=True, slots=True)
 class LiveMigrationProgress:
     """How far a live migration is, in bytes. After the switch to post-copy it cannot be aborted any more."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from computed.states import PowerState
 from computed.steps.hypervisor_watch import HypervisorWatch
 from tests.functional.fleet import HOST
+from tests.functional.notices import TOLD, Notices
 
 REASON = "Connection to libvirt lost: silence"
 
@@ -110,3 +111,18 @@ def test_guests_are_untouched(cloud: Any) -> None:
     cloud.wait(lambda: told(cloud)[0], "the service to be disabled")
     row = cloud.row(uuid)
     assert (row["vm_state"], row["power_state"]) == ("active", PowerState.RUNNING)
+
+
+def test_that_it_is_lost_is_told_once(make_cloud: Callable[..., Any]) -> None:
+    cloud = make_cloud(TOLD)
+    versioned, legacy = Notices(cloud.bus), Notices(cloud.bus, "notifications")
+    trouble = cloud.trouble("Service", "get_by_compute_host", RuntimeError("planted"), times=2)
+    watch(cloud).tell(False, REASON)
+    cloud.wait(lambda: told(cloud)[0], "the service to be disabled")
+    watch(cloud).tell(True, None)
+    cloud.wait(lambda: not told(cloud)[0], "the service to be enabled")
+    assert trouble.met >= 3
+    [notice] = [each for each in versioned.all() if each.event_type == "libvirt.connect.error"]
+    assert notice.payload["reason"]["nova_object.data"]["exception_message"] == REASON
+    [notice] = [each for each in legacy.all() if each.event_type == "compute.libvirt.error"]
+    assert notice.payload == {"ip": cloud.conf.my_ip, "method": "_connect", "reason": REASON}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from keystoneauth1 import exceptions
 from computed.clients.placement import PlacementClient
 from computed.context import get_admin_context
 from computed.resources.tracker import ResourceTracker
+from computed.virt.specs import HostCpuTimes
 from tests.functional.cloud import HOST, Cloud
+from tests.functional.notices import TOLD, Notices
 
 AUDIT = "update_available_resource"
 LIST = ("InstanceList", "get_by_host")
@@ -316,3 +319,33 @@ def test_an_answer_that_does_not_come_removes_nothing(two_nodes: Cloud) -> None:
     assert node(two_nodes, "second")["uuid"] == second
     assert placement(two_nodes).provider(None, second).name == "second"
     assert two_nodes.host.tracker.nodenames() == {HOST, "second"}
+
+
+def test_what_monitors_measure_is_in_the_record_and_told(make_cloud: Callable[..., Cloud]) -> None:
+    cloud = make_cloud({**TOLD, "compute_monitors": ["cpu.virt_driver"]})
+    versioned, legacy = Notices(cloud.bus), Notices(cloud.bus, "notifications")
+    cloud.host.driver.host_cpu_times = lambda: HostCpuTimes(  # type: ignore[method-assign]
+        10**15, 10**15, 10**16, 10**15, 800
+    )
+    audit(cloud)
+    recorded = json.loads(node(cloud)["metrics"])
+    by_name = {metric["name"]: metric for metric in recorded}
+    assert len(by_name) == 10
+    assert by_name["cpu.user.time"]["value"] == 10**15
+    assert 0 < by_name["cpu.idle.percent"]["value"] < 1
+    assert {metric["source"] for metric in recorded} == {"fake.FakeDriver"}
+    [told] = [notice for notice in legacy.all() if notice.event_type == "compute.metrics.update"]
+    assert told.payload["metrics"] == recorded
+    assert (told.publisher, told.payload["nodename"]) == (f"compute.{HOST}", HOST)
+    [told] = [notice for notice in versioned.all() if notice.event_type == "metrics.update"]
+    assert (told.payload["host"], told.payload["nodename"]) == (HOST, HOST)
+    values = [metric["nova_object.data"] for metric in told.payload["metrics"]]
+    assert {value["name"]: value["value"] for value in values}["cpu.frequency"] == 800
+
+
+def test_without_monitors_nothing_is_measured(make_cloud: Callable[..., Cloud]) -> None:
+    cloud = make_cloud(TOLD)
+    notices = Notices(cloud.bus)
+    audit(cloud)
+    assert node(cloud)["metrics"] == "[]"
+    assert notices.all() == []

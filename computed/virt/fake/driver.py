@@ -17,7 +17,7 @@ from computed.virt.fake.host_orders import FakeHostOrders, FakeImageCache
 from computed.virt.fake.interfaces import FakeInterfaces
 from computed.virt.fake.live_migration import FakeLiveMigration
 from computed.virt.fake.migration import FakeMigration
-from computed.virt.fake.nodes import Nodes
+from computed.virt.fake.nodes import CPU_TIMES, Nodes
 from computed.virt.fake.orders import Orders
 from computed.virt.fake.pausing import FakePausing
 from computed.virt.fake.rescue import FakeRescue
@@ -28,7 +28,14 @@ from computed.virt.fake.store import FakeGuest, GuestStore
 from computed.virt.fake.variants import VARIANTS, Variant
 from computed.virt.fake.volumes import FakeVolumes, volumes_in
 from computed.virt.port import Driver
-from computed.virt.specs import GuestSpec, GuestState, Inventory, LifecycleEvent, NodeResources
+from computed.virt.specs import (
+    GuestSpec,
+    GuestState,
+    HostCpuTimes,
+    Inventory,
+    LifecycleEvent,
+    NodeResources,
+)
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -92,6 +99,9 @@ class FakeHost(Driver):
 
     def host_uptime(self) -> str:
         return self._conf.fake.uptime or uptime.read()
+
+    def host_cpu_times(self) -> HostCpuTimes:
+        return CPU_TIMES
 
     def on_lifecycle_event(self, callback: Callable[[LifecycleEvent], None] | None) -> None:
         self._on_event = callback

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from computed.virt import node_identity
 from computed.virt.fake.variants import Variant
-from computed.virt.specs import Inventory, NodeResources
+from computed.virt.specs import HostCpuTimes, Inventory, NodeResources
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -21,6 +21,11 @@ _CPU_INFO = json.dumps(
         "features": ["pge", "clflush"],
         "topology": {"cores": 1, "threads": 1, "sockets": 4},
     }
+)
+
+
+CPU_TIMES = HostCpuTimes(
+    user=26728850000000, kernel=5664160000000, idle=1592705190000000, iowait=6121490000000, frequency_mhz=800
 )
 
 

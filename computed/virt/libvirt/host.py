@@ -24,7 +24,7 @@ from computed.virt.libvirt.host_reading import Reading
 from computed.virt.libvirt.inventory import CpuSets, DiskSpace, NumaOptions
 from computed.virt.libvirt.power_states import power_state
 from computed.virt.libvirt.traits import TraitFacts
-from computed.virt.specs import GuestState, Inventory, NodeResources
+from computed.virt.specs import GuestState, HostCpuTimes, Inventory, NodeResources
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -37,6 +37,10 @@ LOG = logging.getLogger(__name__)
 _OLDEST_LIBVIRT: Final = 8_000_000
 _OLDEST_QEMU: Final = 6_002_000
 _TPM_TRAITS: Final = "COMPUTE_SECURITY_TPM_"
+_ALL_CPUS: Final = -1
+_CPU_TIMES: Final = ("user", "kernel", "idle", "iowait")
+_FREQUENCY: Final = 3
+"""Where virNodeInfo has it, in MHz."""
 _MACHINES: Final = frozenset({"kvm", "qemu"})
 # virConnectListAllDomainsFlags, for hypervisors without bulk statistics.
 _LISTS: Final[Mapping[int, RunState]] = {
@@ -160,6 +164,12 @@ class Host:
         return inventory.inventories(
             len(shared), len(dedicated), self._memory_mib(), disk_gib, kept_disk_gib=kept_disk_gib
         )
+
+    def cpu_times(self) -> HostCpuTimes:
+        """What the processors have done since the host started."""
+        spent = self._connection.call("getCPUStats", _ALL_CPUS, 0)
+        frequency_mhz = self._connection.call("getInfo")[_FREQUENCY]
+        return HostCpuTimes(**{name: spent[name] for name in _CPU_TIMES}, frequency_mhz=frequency_mhz)
 
     def states(self) -> dict[str, GuestState]:
         """Every guest by uuid, in one call (four for containers)."""

@@ -14,7 +14,7 @@ from computed.virt.libvirt.engine import Engine, LibvirtPart
 from computed.virt.libvirt.events import STOPPED_EVENT_DELAY_SECONDS
 from computed.virt.libvirt.inventory import GIB
 from computed.virt.port.host import HostPort
-from computed.virt.specs import GuestState, Inventory, LifecycleEvent, NodeResources
+from computed.virt.specs import GuestState, HostCpuTimes, Inventory, LifecycleEvent, NodeResources
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -67,6 +67,10 @@ class LibvirtHostSide(LibvirtPart, HostPort):
     def host_uptime(self) -> str:
         """That of the kernel."""
         return uptime.read()
+
+    def host_cpu_times(self) -> HostCpuTimes:
+        """Two calls of libvirt."""
+        return self._engine.host.cpu_times()
 
     def on_lifecycle_event(self, callback: Callable[[LifecycleEvent], None] | None) -> None:
         """Told in the connection's own thread."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from computed.virt import capabilities
-from computed.virt.specs import Inventory, LifecycleEvent, NodeResources
+from computed.virt.specs import HostCpuTimes, Inventory, LifecycleEvent, NodeResources
 
 
 class HostPort(ABC):
@@ -76,6 +76,10 @@ class HostPort(ABC):
     @abstractmethod
     def host_uptime(self) -> str:
         """Text in the form of uptime(1)."""
+
+    def host_cpu_times(self) -> HostCpuTimes:
+        """What the host's processors have done. Raises NotImplementedError when the driver does not know."""
+        raise NotImplementedError
 
     @abstractmethod
     def on_lifecycle_event(self, callback: Callable[[LifecycleEvent], None] | None) -> None:

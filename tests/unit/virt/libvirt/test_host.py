@@ -15,7 +15,7 @@ from computed.states import PowerState
 from computed.virt.capabilities import traits_of
 from computed.virt.libvirt.codes import Failure
 from computed.virt.libvirt.host import Host
-from computed.virt.specs import GuestState
+from computed.virt.specs import GuestState, HostCpuTimes
 from tests.unit.virt.libvirt.recorded_host import UUID, Domain, RecordedConnection, conf_of
 
 STOCK = json.loads((Path(__file__).parents[3] / "contract" / "facts" / "libvirt_host.json").read_text())
@@ -226,3 +226,12 @@ def test_disk_that_is_kept_is_offered_as_reserved(tmp_path: Path) -> None:
         "MEMORY_MB": 0,
         "DISK_GB": 3,
     }
+
+
+def test_what_the_processors_have_done(tmp_path: Path) -> None:
+    connection = RecordedConnection(
+        getCPUStats=lambda cpu, flags: {"user": 1, "kernel": 2, "idle": 3, "iowait": 4, "intr": 5},
+        getInfo=lambda: ["x86_64", 16000, 2, 2400, 1, 1, 2, 1],
+    )
+    times = host_of(tmp_path, connection).cpu_times()
+    assert times == HostCpuTimes(user=1, kernel=2, idle=3, iowait=4, frequency_mhz=2400)
