@@ -10,6 +10,7 @@ from computed import errors, objects
 from computed.objects.network_model import NetworkInfo
 from computed.states import MigrationStatus
 from computed.steps import network
+from computed.steps.patience import insistently
 from computed.steps.records import advance, set_migration_status
 
 if TYPE_CHECKING:
@@ -149,9 +150,15 @@ def end_task(host: ComputeHost, instance: Any) -> bool:
     # The conductor has set the zone of the destination, to be saved there.
     instance.obj_reset_changes(["availability_zone"])
     instance.progress = 0
+    in_other_hands = (errors.InstanceNotFound, errors.InstanceUpdateConflict)
     try:
-        advance(host, instance, "live_migration_rollback")
-    except (errors.InstanceNotFound, errors.InstanceUpdateConflict) as error:
+        insistently(
+            f"Ending the migration of instance {instance.uuid}",
+            lambda: advance(host, instance, "live_migration_rollback"),
+            stopping=host.stopping,
+            final=in_other_hands,
+        )
+    except in_other_hands as error:
         LOG.info("Instance %s is in other hands after its migration: %s", instance.uuid, error)
         return False
     return True
