@@ -98,7 +98,11 @@ class Stage(Rules):
             assert row is not None
             records.update("BlockDeviceMapping", row, {"attachment_id": bdm.attachment_id})
         bdm.obj_reset_changes()
-        self.send(uuid, "attach_volume", None, bdm=bdm)
+        try:
+            self.send(uuid, "attach_volume", None, bdm=bdm)
+        except errors.NovaException:
+            volumes.attachment_delete(context, bdm.attachment_id)
+            raise
 
     def detach_volume(self, uuid: str) -> None:
         """Have the server's volume detached."""
