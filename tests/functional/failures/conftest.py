@@ -16,7 +16,12 @@ from tests.functional.cloud import HOST, Cloud
 from tests.functional.failures.stage import SECOND, Stage
 from tests.functional.templates import Templates
 
-OPTIONS: Final = {"my_shared_fs_storage_ip": "192.0.2.9", "manila.share_apply_policy_timeout": 1}
+OPTIONS: Final = {
+    "my_shared_fs_storage_ip": "192.0.2.9",
+    "manila.share_apply_policy_timeout": 1,
+    # Tokens of before the start are cleaned away as long as there may be any: in every play alike.
+    "consoleauth.token_ttl": 24 * 3600,
+}
 
 
 @pytest.fixture(scope="module")
