@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from computed.cmd import concurrency
+from computed.cmd import concurrency, memory
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the agent until it is told to stop; return the exit status."""
+    memory.be_frugal()
     arguments = list(sys.argv[1:] if argv is None else argv)
     backend = concurrency.peek_concurrency_backend(arguments, os.environ)
     concurrency.patch(backend)
