@@ -31,13 +31,11 @@ def _stages(backend: str) -> Table:
     """The first boot has the image fetched, the others find it in the cache."""
     with agent(backend, "libvirt.LibvirtDriver") as running:
         cloud = running.cloud
-        for number in range(BOOTS):
-            name = f"boot-{number}"
-            cloud.create(order(name))
-            until(lambda name=name: cloud.server(name)["status"] in ("ACTIVE", "ERROR"))  # type: ignore[misc]
-        for number in range(BOOTS):
-            cloud.delete(f"boot-{number}")
-        until(lambda: not cloud.servers())
+        for _ in range(BOOTS):
+            cloud.create(order("boot"))
+            until(lambda: cloud.server("boot")["status"] in ("ACTIVE", "ERROR"))
+            cloud.delete("boot")
+            until(lambda: not cloud.servers())
         boots = list(_boots(running.log.read_text()))
     if len(boots) != BOOTS:
         raise RuntimeError(f"{len(boots)} of {BOOTS} guests were built")
