@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -164,9 +165,12 @@ def test_several_at_once(make_pair: Callable[..., Cloud], most: int) -> None:
 def test_an_agent_that_stops_cancels_what_waits(make_pair: Callable[..., Cloud]) -> None:
     world = make_world(make_pair, first={"manager_shutdown_timeout": 5})
     first, second = world.boot(name="first"), world.boot(name="second")
-    running = begin(world, first, "1")
+    running = begin(world, first, "30")
     waiting = world.role.live_migrate(second, to=THERE, wait=False)
     stands_in_line(world, waiting)
+    # It arrives while the agent, which takes nothing new any more, waits for it.
+    arrival = threading.Timer(2.0, world.driver(HOST)._leaving[first].finish)
+    arrival.start()
     world.cloud.stop_agent()
     assert world.status(running) == "completed" and world.guests(THERE) == {first}
     assert world.status(waiting) == "cancelled"

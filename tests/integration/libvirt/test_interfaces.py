@@ -26,6 +26,7 @@ from computed.virt.libvirt.xml.devices.interface import Direction, Interface, Ou
 from tests.integration import guest_image
 from tests.integration.guest_image import marks
 from tests.integration.libvirt import privileged
+from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.switch import Switch, can_have_devices, device, run, switch
 from tests.integration.plane import waiting
 
@@ -64,12 +65,9 @@ def ovs(directory: Path) -> Iterator[Switch]:
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[Connection]:
-    made = Connection("qemu:///system")
-    try:
-        made.open()
-    except errors.HypervisorUnavailable as error:
-        pytest.skip(f"no libvirtd: {error}")
+def connection(own_libvirtd: OwnLibvirtd) -> Iterator[Connection]:
+    made = Connection(own_libvirtd.uri())
+    made.open()
     yield made
     made.close()
 

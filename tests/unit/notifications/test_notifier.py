@@ -72,7 +72,8 @@ def test_nothing_is_looked_at_when_nobody_is_told(driver):
     notifier.instance(Untouchable(), Untouchable(), "create", "start")
     notifier.exists(Untouchable(), Untouchable())
     notifier.exception(Untouchable(), Untouchable(), "stop_instance", Untouchable())
-    notifier.host(Untouchable(), "metrics.update", Untouchable())
+    notifier.metrics(Untouchable(), Untouchable(), Untouchable())
+    notifier.hypervisor_lost(Untouchable(), Untouchable())
     assert not notifier.is_enabled
 
 
@@ -268,15 +269,12 @@ def test_the_image_address_comes_from_the_catalogue_of_the_caller(told):
     assert urls == ["http://internal/images/i", "i"]
 
 
-def test_what_a_host_tells_has_the_versioned_form_only(told):
-    from computed.notifications.exception import ExceptionPayload
-    from computed.notifications.host import LibvirtErrorPayload
-
-    def payload():
-        return LibvirtErrorPayload(ip="192.0.2.1", reason=ExceptionPayload.of_error(ValueError("gone")))
-
-    Notifier(*options(["test"])).host(RequestContext(), "libvirt.connect.error", payload)
-    [(_, message, _, _)] = told
-    assert message["event_type"] == "libvirt.connect.error"
-    reason = message["payload"]["nova_object.data"]["reason"]["nova_object.data"]
+def test_a_hypervisor_that_is_lost_in_both_forms(told):
+    conf, transport = options(["test"], "both")
+    Notifier(conf, transport).hypervisor_lost(RequestContext(), ValueError("gone"))
+    [(_, legacy, _, _), (_, versioned, _, _)] = told
+    assert legacy["event_type"] == "compute.libvirt.error"
+    assert legacy["payload"] == {"ip": conf.my_ip, "method": "_connect", "reason": "gone"}
+    assert versioned["event_type"] == "libvirt.connect.error"
+    reason = versioned["payload"]["nova_object.data"]["reason"]["nova_object.data"]
     assert (reason["exception"], reason["module_name"]) == ("ValueError", "unknown")
