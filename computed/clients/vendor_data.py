@@ -6,7 +6,7 @@ What they are sent, and how, is nova 34's (its documentation of vendordata names
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _SECTION: Final = "vendordata_dynamic_auth"
-_HEADERS: Final = {
-    "Accept": "application/json",
-    "Content-Type": "application/json",
-    "User-Agent": "openstack-nova-vendordata",
-}
+_USER_AGENT: Final = "openstack-nova-vendordata"
 
 
 class DynamicVendorData:
@@ -30,9 +26,8 @@ class DynamicVendorData:
     Raises ConfigError for a target that is not NAME@URL, or a name that stands twice.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, *, session: Callable[[], Any] | None = None) -> None:
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
-        self._session = session or self._configured_session
         self._targets = _targets(conf)
 
     def of(self, instance: Any) -> dict[str, Any]:
@@ -46,14 +41,17 @@ class DynamicVendorData:
         return {name: self._ask(name, url, body) for name, url in self._targets.items()}
 
     def _ask(self, name: str, url: str, body: Mapping[str, Any]) -> Any:
+        # Not at the top: keystoneauth1 is read by those who ask somebody.
         from keystoneauth1.exceptions import ClientException
+
+        from computed.clients.keystone import session_of
 
         api = self._conf.api
         try:
-            answer = self._session().post(
+            answer = session_of(self._conf, _SECTION).post(
                 url,
                 json=body,
-                headers=_HEADERS,
+                user_agent=_USER_AGENT,
                 timeout=(api.vendordata_dynamic_connect_timeout, api.vendordata_dynamic_read_timeout),
                 verify=url.startswith("https://") and (api.vendordata_dynamic_ssl_certfile or True),
             )
@@ -67,12 +65,6 @@ class DynamicVendorData:
                 raise errors.InstanceDeployFailure(reason=told) from error
             LOG.warning("Instance %s gets %s", body["instance-id"], told)
             return {}
-
-    def _configured_session(self) -> Any:
-        # Not at the top: keystoneauth1 is read by those who ask somebody.
-        from computed.clients.keystone import session_of
-
-        return session_of(self._conf, _SECTION)
 
 
 def _targets(conf: cfg.ConfigOpts) -> dict[str, str]:

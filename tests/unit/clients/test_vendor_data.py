@@ -5,14 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from oslo_config import cfg
 
-from computed import conf as computed_conf
 from computed import errors
-from computed.clients import keystone
 from computed.clients.vendor_data import DynamicVendorData
-from computed.embedded.placement_app import mount
-from tests.unit.clients.test_keystone import USER, Cloud
+from tests.unit.clients.keystone_cloud import USER, Cloud
 
 PROVIDERS = "[api]\nvendordata_providers = StaticJSON,DynamicJSON\n"
 TARGETS = f"{PROVIDERS}vendordata_dynamic_targets = asset@http://asset.test/of, dns@http://u:hidden@dns.test/\n"
@@ -54,20 +50,13 @@ def services():
 
 
 @pytest.fixture
-def make(tmp_path, services):
-    def made(text):
-        path = tmp_path / "computed.conf"
-        path.write_text(text)
-        conf = cfg.ConfigOpts()
-        computed_conf.register_all(conf)
-        conf(["--config-file", str(path)])
-        session = keystone.session_of(conf, "vendordata_dynamic_auth")
-        mount(session.session, services, url="http://")
-        return DynamicVendorData(conf)
+def cloud(services):
+    return services
 
-    keystone.forget_sessions()
-    yield made
-    keystone.forget_sessions()
+
+@pytest.fixture
+def make(load):
+    return lambda text: DynamicVendorData(load(text))
 
 
 def test_every_target_is_told_of_the_instance_and_answers_under_its_name(make, services):
