@@ -17,11 +17,11 @@ _OPTIONS: Final[Mapping[int, tuple[str, int]]] = {
 }
 
 
-def be_frugal(environ: Mapping[str, str] = os.environ) -> None:
+def be_frugal() -> None:
     """Set what the environment has not; before there are threads. Nothing where the C library is another."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
     for option, (name, value) in _OPTIONS.items():
-        if name not in environ:
+        if name not in os.environ:
             mallopt(option, value)

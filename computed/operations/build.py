@@ -48,8 +48,8 @@ _BEGIN = Edge(EDGES["build"].expected, TaskState.NETWORKING, VmState.BUILDING)
 _BEGIN_FROM = (VmState.BUILDING, VmState.ERROR)
 _BEGIN_WITHOUT_PLACE = (VmState.BUILDING,)
 # Stock expects nothing here, and so takes back the mark of a deletion that has begun meanwhile.
-_GUEST: Final = "take the guest away"
 _BLOCK_DEVICES = replace(EDGES["build_block_devices"], expected=(TaskState.NETWORKING,))
+_GUEST: Final = "take the guest away"
 
 
 def build_and_run_instance(  # noqa: PLR0913 (the arguments of the RPC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +62,7 @@ class Audit:
         self._stale: dict[str, StaleAllocations] = {}
         self._warned_configs: set[str] = set()
 
-    def run(self, context: Any, service: Any, *, startup: bool, metrics: Iterable[Any] = ()) -> None:
+    def run(self, context: Any, service: Any, *, startup: bool, metrics: Sequence[Any] = ()) -> None:
         """Audit every node that the driver has. `service` is the `objects.Service` of this host, or None;
         `metrics` are the host's.
 

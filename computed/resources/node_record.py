@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from computed import objects
@@ -18,7 +18,7 @@ _RATIO_FIELDS = {
 }
 
 
-def facts(resources: NodeResources, host_ip: str, metrics: Iterable[Any] = ()) -> dict[str, Any]:
+def facts(resources: NodeResources, host_ip: str, metrics: Sequence[Any] = ()) -> dict[str, Any]:
     """Fields that follow from the driver alone (service.json, compute_node.copied_from_driver_dict).
 
     The uuid is not among them: it is fixed when the record is made.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from computed.resources import node_record
@@ -24,7 +24,7 @@ class Node:
         self.ledger = ledger
         self.record_is_lost = False
         self.failed_builds = 0
-        self.metrics: Iterable[Any] = ()
+        self.metrics: Sequence[Any] = ()
         self._resources = resources
         self._offer = offer
         self._host_ip = host_ip

@@ -24,7 +24,8 @@ _PARTS: Final = ("device_metadata", "ec2_ids", "keypairs", "numa_topology", "sec
 def make_config_drive(engine: Engine, spec: GuestSpec, target: Path) -> None:
     """Write the drive of a guest and record its format; one question to the conductor at most.
 
-    Raises ConfigDriveMountFailed, ConfigDriveUnknownFormat, DiskInfoReadWriteFail, OSError.
+    Raises ConfigDriveMountFailed, ConfigDriveUnknownFormat, DiskInfoReadWriteFail, OSError, and
+    InstanceDeployFailure for vendor data that the operator insists on.
     """
     instance = spec.instance
     instance.load(*_PARTS)
