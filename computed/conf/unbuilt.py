@@ -28,7 +28,7 @@ WITHOUT_EFFECT: Mapping[str, Mapping[str, str]] = {
     "every image is inspected": {"workarounds": "disable_deep_image_inspection"},
     "it is not built yet": {
         "glance": "enable_rbd_download",
-        "libvirt": "num_intel_tdx_guests pmem_namespaces rescue_image_id",
+        "libvirt": "num_intel_tdx_guests pmem_namespaces",
     },
 }
 

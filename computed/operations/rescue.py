@@ -35,7 +35,7 @@ def rescue_instance(
     rescue_image_ref: str | None,
     clean_shutdown: bool,
 ) -> None:
-    """Boot the server from `rescue_image_ref`, or else from the image that it was made of.
+    """Boot the server from `rescue_image_ref`, or else from the host's own, or from what it was made of.
 
     Without `rescue_password` the driver gets a random one. An image that cannot be read, or a server that
     this host cannot rescue, changes nothing; from the power-off on a failure leaves the server in ERROR.
@@ -81,7 +81,13 @@ def unrescue_instance(host: ComputeHost, context: RequestContext, *, instance: A
 
 
 def _rescue_image(host: ComputeHost, context: Any, instance: Any, image_ref: str | None) -> Any:
-    ref = image_ref or instance.system_metadata.get("image_base_image_ref") or instance.image_ref
+    # Of the second the stock agent speaks in the help of its option, but never comes to ask for it.
+    ref = (
+        image_ref
+        or host.driver.rescue_image_id
+        or instance.system_metadata.get("image_base_image_ref")
+        or instance.image_ref
+    )
     if not ref:
         raise errors.InstanceNotRescuable(
             instance_id=instance.uuid, reason="it was made of no image and none was named"

@@ -48,6 +48,11 @@ _CONTAINER: Final = "lxc"
 class LibvirtRescue(LibvirtPart, RescuePort):
     """A guest is rescued as long as the file with its own definition is there."""
 
+    @property
+    def rescue_image_id(self) -> str | None:
+        chosen: str | None = self._engine.conf.libvirt.rescue_image_id
+        return chosen
+
     def rescue(self, context: Any, spec: RescueSpec) -> None:
         _Rescue(self._engine, context, spec).run()
 

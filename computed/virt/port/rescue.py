@@ -14,6 +14,11 @@ class RescuePort:
     error: a message may come twice.
     """
 
+    @property
+    def rescue_image_id(self) -> str | None:
+        """The image to rescue with when the user names none; None: the one that the guest was made of."""
+        return None
+
     def rescue(self, context: Any, spec: RescueSpec) -> None:
         """Start a stopped guest from the rescue image. It stays rescued through reboots, until `unrescue`.
 

@@ -124,6 +124,14 @@ def test_without_an_image_named_it_is_the_one_it_was_made_of(bench, server, imag
     assert guest(bench, server).rescue["image"] == images.id_of("base")
 
 
+@pytest.mark.parametrize(("named", "booted"), [(None, "rescue"), ("base", "base")])
+def test_the_image_of_the_host_is_for_those_who_name_none(bench, server, images, monkeypatch, named, booted):
+    chosen = property(lambda driver: images.id_of("rescue"))
+    monkeypatch.setattr(type(bench.driver), "rescue_image_id", chosen)
+    rescue(bench, server, named and images.id_of(named))
+    assert guest(bench, server).rescue["image"] == images.id_of(booted)
+
+
 def test_without_a_base_image_it_is_its_present_image(bench, server, images):
     bench.set_task(server.uuid, None, system_metadata={}, image_ref=images.id_of("rescue"))
     rescue(bench, server)

@@ -176,6 +176,11 @@ def test_an_image_that_is_gone_changes_nothing(bench: Bench, guest: GuestSpec) -
     says(bench, guest, "HELLO")
 
 
+def test_the_host_has_a_rescue_image(make_bench: Callable[..., Bench]) -> None:
+    assert make_bench().driver.rescue_image_id is None
+    assert make_bench(**{"libvirt.rescue_image_id": RESCUE_ID}).driver.rescue_image_id == RESCUE_ID
+
+
 def test_a_rescue_that_does_not_start_is_taken_back(make_bench: Callable[..., Bench]) -> None:
     """QEMU refuses the kernel, which is none."""
     bench = make_bench(**{"libvirt.rescue_kernel_id": KERNEL_ID})
