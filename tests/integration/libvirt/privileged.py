@@ -26,8 +26,8 @@ def configure(directory: Path, more: str = "") -> cfg.ConfigOpts:
     """Read a file made for the test and let os-vif load its plugins; returns the configuration."""
     config = directory / "computed.conf"
     sections = "".join(f"[{name}]\nhelper_command = {helper_command(config)}\n" for name in SECTIONS)
-    # os-vif has one connection for the life of a process. When another module's switch has gone and this one's
-    # has come, it tries again every eight seconds at worst; what it cannot do in time it only logs.
+    # os-vif has one connection for the life of a process. When another module's switch has gone and ours has
+    # come, it tries again every eight seconds at worst; what it cannot do in time it only logs.
     switch = f"[os_vif_ovs]\novsdb_connection = unix:{DATABASE}\novs_vsctl_timeout = 60\n"
     config.write_text(f"[DEFAULT]\ninstances_path = {directory}/instances\n{more}{switch}{sections}")
     CONF([], default_config_files=[str(config)], default_config_dirs=[])
