@@ -8,12 +8,13 @@ Each cell has records of its own; a leg sees those of its cell.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from oslo_utils import timeutils
 
 from computed import errors, objects
+from computed.lib.undo import undo_on_error
 from computed.states import MigrationStatus, MigrationType, VmState
 from computed.steps import images, moves, network, power, resizing, volume_release, volumes
 from computed.steps.announce import announce, announce_exists, announced
@@ -24,6 +25,7 @@ from computed.steps.removal import publish
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
+    from computed.lib.undo import UndoStack
     from computed.steps.host import ComputeHost
     from computed.virt.specs import GuestSpec
 
@@ -98,41 +100,53 @@ def prep_snapshot_based_resize_at_source(
 def finish_snapshot_based_resize_at_dest(
     host: ComputeHost, context: RequestContext, *, instance: Any, migration: Any, snapshot_id: str | None
 ) -> None:
-    """Build the guest here, of the image `snapshot_id` or of its volumes; the image is removed afterwards."""
+    """Build the guest here, of the image `snapshot_id` or of its volumes; the image is removed afterwards.
+
+    After a failure nothing of it is here: the conductor forgets this cell's record of the instance.
+    """
     instance.load(*PARTS, "migration_context")
-    with erring(host, instance, back_to=VmState.ACTIVE):
+    with erring(host, instance, back_to=VmState.ACTIVE), undo_on_error() as undo:
+        arrival = _Arrival(host, context, instance, migration, undo)
+        arrival.begin()
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        with announced(host, context, instance, "resize_finish", bdms=bdms):
+            arrival.spawn(bdms, snapshot_id)
+            if snapshot_id:
+                images.remove(host, context, snapshot_id)
+            set_migration_status(host, migration, MigrationStatus.FINISHED)
+            arrival.name_this_host()
+            host.tracker.arrived(instance, instance.node, migration)
+            host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """What the destination does of the last leg; everything can be taken back."""
+
+    host: ComputeHost
+    context: Any
+    instance: Any
+    migration: Any
+    undo: UndoStack
+
+    def begin(self) -> None:
+        """In its new size, in the place that is held for it. The source has activated the ports here."""
+        host, instance, migration = self.host, self.instance, self.migration
+        node = migration.dest_node
+        self.undo.push("give the place back", lambda: host.tracker.drop_move_claim(instance, node, migration))
+        self.undo.push("send the ports back", self._send_ports_back)
         instance.old_flavor = instance.flavor
         if migration.migration_type == MigrationType.RESIZE:
             resizing.take_flavor(instance, instance.new_flavor)
         instance.apply_migration_context()
         advance(host, instance, "resize_finish")
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        with announced(host, context, instance, "resize_finish", bdms=bdms):
-            _spawn(host, context, instance, migration, snapshot_id, bdms)
-            if snapshot_id:
-                images.remove(host, context, snapshot_id)
-            set_migration_status(host, migration, MigrationStatus.FINISHED)
-            advance(
-                host,
-                instance,
-                "resize_done",
-                host=host.name,
-                node=migration.dest_node,
-                compute_id=resizing.compute_id(host, context, migration.dest_node),
-                launched_at=timeutils.utcnow(with_timezone=True),
-                power_state=power.power_state(host, instance),
-            )
-            host.tracker.arrived(instance, instance.node, migration)
-            host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))
 
-
-def _spawn(
-    host: ComputeHost, context: Any, instance: Any, migration: Any, snapshot_id: str | None, bdms: Any
-) -> None:
-    """The guest with its volumes and ports; on failure both are the source's again."""
-    try:
+    def spawn(self, bdms: Any, snapshot_id: str | None) -> None:
+        """The guest with its volumes and ports."""
+        host, context, instance = self.host, self.context, self.instance
+        self.undo.push("leave the volumes", lambda: volume_release.leave(host, context, instance, bdms))
         resizing.connect_volumes(host, context, instance, bdms)
-        _bind(host, context, instance, migration)
+        _bind(host, context, instance, self.migration)
         spec = replace(
             known_guest(instance, bdms),
             allocations=host.placement.get_allocations(context, instance.uuid)["allocations"],
@@ -140,12 +154,47 @@ def _spawn(
         )
         if snapshot_id:
             spec = _of_snapshot(host, context, spec, snapshot_id)
+        self.undo.push(
+            "take the guest away",
+            lambda: host.driver.destroy(context.elevated(), doomed_guest(instance, bdms)),
+            is_wall=True,
+        )
         host.driver.spawn(context, spec)
-    except Exception:
-        _send_ports_back(host, context, instance, migration)
-        volume_release.leave(host, context, instance, bdms)
-        raise
-    volumes.complete(host, context, instance, bdms)
+        volumes.complete(host, context, instance, bdms)
+
+    def name_this_host(self) -> None:
+        """Only with this save does the instance live here."""
+        host, instance = self.host, self.instance
+        source = (instance.host, instance.node, instance.compute_id)
+
+        def name_the_source() -> None:
+            instance.host, instance.node, instance.compute_id = source
+
+        self.undo.push("name the source again", name_the_source)
+        node = self.migration.dest_node
+        advance(
+            host,
+            instance,
+            "resize_done",
+            host=host.name,
+            node=node,
+            compute_id=resizing.compute_id(host, self.context, node),
+            launched_at=timeutils.utcnow(with_timezone=True),
+            power_state=power.power_state(host, instance),
+        )
+
+    def _send_ports_back(self) -> None:
+        source = self.migration.source_compute
+        try:
+            self.host.network.activate_bindings(self.context, self.instance, host=source)
+        except Exception as error:
+            LOG.error(
+                "Instance %s: its ports stay bound to %s, rebind them to %s: %s",
+                self.instance.uuid,
+                self.host.name,
+                source,
+                error,
+            )
 
 
 def _of_snapshot(host: ComputeHost, context: Any, spec: GuestSpec, snapshot_id: str) -> GuestSpec:
@@ -155,19 +204,6 @@ def _of_snapshot(host: ComputeHost, context: Any, spec: GuestSpec, snapshot_id: 
         for disk in spec.disks
     )
     return replace(spec, disks=disks, image_meta=image_meta_of(host.images.show(context, snapshot_id)))
-
-
-def _send_ports_back(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
-    try:
-        host.network.activate_bindings(context, instance, host=migration.source_compute)
-    except Exception as error:
-        LOG.error(
-            "Instance %s: its ports stay bound to %s, rebind them to %s: %s",
-            instance.uuid,
-            host.name,
-            migration.source_compute,
-            error,
-        )
 
 
 def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:

@@ -175,9 +175,16 @@ class Rules:
     def _bindings(self, uuid: str, row: Mapping[str, Any]) -> str:
         for port in self.ports(uuid):
             is_right = port["host"] is None or port["host"] in self._ends(uuid, row)
-            if not is_right or port.get("inactive_hosts") or (self.guests(uuid) and not port["host"]):
+            resting = set(port.get("inactive_hosts") or ()) - self._way_back(uuid)
+            if not is_right or resting or (self.guests(uuid) and not port["host"]):
                 return f"on {row['host']} it has a port on {port['host']}, {port.get('inactive_hosts')}"
         return ""
+
+    def _way_back(self, uuid: str) -> set[str]:
+        """The hosts that keep bindings: from cell to cell both ends, until the resize is confirmed."""
+        moves = [move for move in self.mover.migrations(uuid) if move.get("cross_cell_move")]
+        kept = [move for move in moves if move["status"] in (MigrationStatus.FINISHED, MigrationStatus.ERROR)]
+        return {move[end] for move in kept for end in ("source_compute", "dest_compute")}
 
     def _attachments(self, uuid: str, row: Mapping[str, Any]) -> str:
         bdms = self.cloud.rows("BlockDeviceMapping", instance_uuid=uuid)

@@ -92,7 +92,7 @@ def _attach_volume(stage: Stage, uuid: str) -> None:
     stage.owner.settle()
 
 
-def _detach_volume(stage: Stage, uuid: str) -> None:
+def detach_volume(stage: Stage, uuid: str) -> None:
     stage.detach_volume(uuid)
 
 
@@ -141,5 +141,5 @@ VERBS: Final = (
     Verb("attach-interface", _attach_interface, _states("active")),
     Verb("detach-interface", _detach_interface, _states("active")),
     Verb("attach-volume", _attach_volume, _states("active")),
-    Verb("detach-volume", _detach_volume, _states("active")),
+    Verb("detach-volume", detach_volume, _states("active")),
 )
