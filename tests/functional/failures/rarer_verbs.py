@@ -127,7 +127,7 @@ def _interfere(how: Callable[[Stage, str, str], None]) -> Step:
     def step(stage: Stage, uuid: str) -> None:
         source = stage.cloud.agents[HOST]
         leaving = source.host.driver._leaving  # type: ignore[attr-defined]
-        source.conf.set_override("delays", {"live_migrate": "2"}, "fake")
+        source.conf.set_override("delays", {"live_migrate": "0.5"}, "fake")
         try:
             with contextlib.suppress(*ANSWERS, AssertionError):
                 migration = stage.mover.live_migrate(uuid, to=SECOND, wait=False)
