@@ -175,16 +175,10 @@ class Rules:
     def _bindings(self, uuid: str, row: Mapping[str, Any]) -> str:
         for port in self.ports(uuid):
             is_right = port["host"] is None or port["host"] in self._ends(uuid, row)
-            resting = set(port.get("inactive_hosts") or ()) - self._way_back(uuid)
+            resting = set(port.get("inactive_hosts") or ()) - _way_back(self.mover.migrations(uuid))
             if not is_right or resting or (self.guests(uuid) and not port["host"]):
                 return f"on {row['host']} it has a port on {port['host']}, {port.get('inactive_hosts')}"
         return ""
-
-    def _way_back(self, uuid: str) -> set[str]:
-        """The hosts that keep bindings: from cell to cell both ends, until the resize is confirmed."""
-        moves = [move for move in self.mover.migrations(uuid) if move.get("cross_cell_move")]
-        kept = [move for move in moves if move["status"] in (MigrationStatus.FINISHED, MigrationStatus.ERROR)]
-        return {move[end] for move in kept for end in ("source_compute", "dest_compute")}
 
     def _attachments(self, uuid: str, row: Mapping[str, Any]) -> str:
         bdms = self.cloud.rows("BlockDeviceMapping", instance_uuid=uuid)
@@ -235,6 +229,13 @@ class Rules:
         for agent in self.cloud.agents.values():
             agent.run_periodic("update_available_resource")
             agent.run_periodic("_cleanup_incomplete_migrations")
+
+
+def _way_back(moves: list[dict[str, Any]]) -> set[str]:
+    """The hosts that keep bindings: from cell to cell both ends, until the resize is confirmed."""
+    kept = (MigrationStatus.FINISHED, MigrationStatus.ERROR)
+    between_cells = [move for move in moves if move.get("cross_cell_move") and move["status"] in kept]
+    return {move[end] for move in between_cells for end in ("source_compute", "dest_compute")}
 
 
 def standing(rules: Rules, uuid: str) -> dict[str, Any]:
