@@ -163,7 +163,7 @@ class Swap:
         volume_release.leave(self.host, self.context, self.instance, (), [bdm.attachment_id])
         if self.is_migration:
             try:
-                saved_id = self._complete(error=False)
+                saved_id = self._finish_migration()
             except errors.NovaException as error:
                 failure = failure or error
         info["serial"] = info["volume_id"] = saved_id
@@ -185,6 +185,27 @@ class Swap:
         if failure is not None:
             self._announce("error", exception=failure)
             raise failure
+
+    def _finish_migration(self) -> str:
+        """The id by which the volume service knows the new volume from now on.
+
+        It may fail after it has changed the ids: of a record that names the new one, nobody would find the
+        volume again.
+        """
+        try:
+            return self._complete(error=False)
+        except errors.NovaException as error:
+            if not self._has_migrated():
+                raise
+            LOG.warning("Volume %s has migrated, though its service answered: %s", self.old_id, error)
+            return self.old_id
+
+    def _has_migrated(self) -> bool:
+        try:
+            return self.host.volumes.get(self.context, self.old_id).migration_status == "success"
+        except errors.NovaException as error:
+            LOG.warning("Whether volume %s has migrated is not known: %s", self.old_id, error)
+            return False
 
     def _complete_attachment(self) -> Exception | None:
         """Say that the guest has the new volume; what kept us from it, if anything did."""

@@ -68,6 +68,25 @@ def test_a_migration_in_the_volume_service_keeps_the_id(bench, server):
     is_given_back(bench, server, swap.old)
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_migration_whose_end_is_not_confirmed(bench, server, monkeypatch, is_done):
+    """The volume service may fail after it has done it, or its answer be lost: it is asked what is so."""
+    swap = Swap(bench, server, migration=True)
+    complete = bench.volumes.migrate_volume_completion
+
+    def fail(*arguments, **more):
+        if is_done:
+            complete(*arguments, **more)
+        raise errors.VolumeNotFound(volume_id=swap.old)
+
+    monkeypatch.setattr(bench.volumes, "migrate_volume_completion", fail)
+    assert swap.send() == ("compute_swap_volume", "Success" if is_done else "Error")
+    kept = swap.old if is_done else swap.new
+    bdm = mapping(bench, server, kept)
+    assert bdm.attachment_id == swap.attachment
+    assert json.loads(bdm.connection_info)["serial"] == kept
+
+
 def unreadable_mappings(asked, watch):
     if asked.startswith("BlockDeviceMapping") and ".get_by" in asked:
         raise RuntimeError("the store is away")

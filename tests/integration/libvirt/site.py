@@ -112,6 +112,7 @@ class Guest:
             text = self.console()
             found = marks(text, word)
             if len(found) < count:
+                hypervisor.raise_devices(self.site.host.bridge)
                 raise waiting.NotYet(text[-400:])
             return found
 

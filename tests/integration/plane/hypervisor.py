@@ -6,12 +6,14 @@ here and ended with the run.  What belongs to a plane has a name of its own: gue
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,6 +43,7 @@ URI = "qemu:///system"
 _OVS_RUN = Path("/var/run/openvswitch")
 OVSDB = f"unix:{_OVS_RUN}/db.sock"
 _KVM = Path("/dev/kvm")
+_IFF_UP = 0x1
 
 
 @dataclass(frozen=True)
@@ -295,6 +298,21 @@ def guests(prefix: str) -> list[str]:
 def switch_ports(bridge: str) -> list[str]:
     """Ports of ``bridge`` in the switch's database."""
     return _vsctl("list-ports", bridge).split()
+
+
+def raise_devices(bridge: str) -> None:
+    """Set the devices of guests up that Open vSwitch has set down.
+
+    When its userspace datapath takes a device in it turns promiscuous mode on, and with that writes back
+    flags that it read earlier (netdev-linux, update_flags): if libvirt has set the device up in between, it
+    is down from then on. The kernel's datapath, which hosts with taps have, writes no flags.
+    """
+    for name in _vsctl("list-ports", bridge).split():
+        flags = Path("/sys/class/net", name, "flags")
+        with contextlib.suppress(FileNotFoundError):
+            if not int(flags.read_text(), 16) & _IFF_UP:
+                print(f"[plane] Open vSwitch has set {name} down; it is set up again", file=sys.stderr)
+                subprocess.run(["ip", "link", "set", "dev", name, "up"], check=False, timeout=20)
 
 
 def switch_state(bridge: str) -> str:

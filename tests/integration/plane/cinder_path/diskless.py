@@ -5,13 +5,14 @@ No iSCSI target, no LVM, no image tool: what a compute's fake driver never looks
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from cinder.volume import driver  # type: ignore[import-not-found]
 
 
 class DisklessDriver(driver.VolumeDriver):  # type: ignore[misc]
-    """Every verb succeeds at once and touches nothing."""
+    """Every verb succeeds and touches nothing."""
 
     def check_for_setup_error(self) -> None:
         self.set_initialized()
@@ -43,7 +44,13 @@ class DisklessDriver(driver.VolumeDriver):  # type: ignore[misc]
     def _nothing(self, *_: Any, **__: Any) -> None:
         """There is no disk to do it to."""
 
-    create_volume = delete_volume = extend_volume = _nothing
+    def delete_volume(self, volume: Any) -> None:
+        """As slow as a disk: at the end of a migration cinder has the old volume deleted, and only then saves
+        its attachments under their new id (VolumeManager.migrate_volume_completion). Were the volume gone by
+        then, so were they."""
+        time.sleep(1)
+
+    create_volume = extend_volume = _nothing
     create_snapshot = delete_snapshot = create_volume_from_snapshot = create_cloned_volume = _nothing
     ensure_export = create_export = remove_export = terminate_connection = _nothing
     copy_image_to_volume = copy_volume_to_image = _nothing
