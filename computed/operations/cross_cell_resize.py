@@ -102,7 +102,8 @@ def finish_snapshot_based_resize_at_dest(
 ) -> None:
     """Build the guest here, of the image `snapshot_id` or of its volumes; the image is removed afterwards.
 
-    After a failure nothing of it is here: the conductor forgets this cell's record of the instance.
+    After a failure nothing of it is here, for the conductor forgets this cell's record of the instance; what
+    a guest that cannot be taken away may use is left to it.
     """
     instance.load(*PARTS, "migration_context")
     with erring(host, instance, back_to=VmState.ACTIVE), undo_on_error() as undo:

@@ -7,7 +7,7 @@ has attachments of its own there, which one record of everything has not: these 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from computed import errors
@@ -58,10 +58,8 @@ class Leader(CrossCell):
         network, images = self.cloud.embedded.network, self.cloud.embedded.images
         if not self.cloud.row(self.uuid)["deleted"]:
             network.delete_bindings(self.context, self.instance(self.uuid, self.context), host=SECOND)
-        try:
+        with suppress(errors.ImageNotFound):
             images.delete(self.context, image)
-        except errors.ImageNotFound:
-            pass
         self.give_up(self.context, self.uuid, self.uuid_of_move)
 
     def confirm_move(self, uuid: str) -> None:
