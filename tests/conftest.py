@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from computed.cmd.concurrency import ENVIRONMENT, EVENTLET
 
 if TYPE_CHECKING:
     from tests.unit.rpc.world import Door
@@ -14,6 +18,30 @@ if TYPE_CHECKING:
 # A busy machine is slow, and that is no defect of what is tested.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("dealing").addoption(
+        "--deal",
+        type=int,
+        metavar="ROUND",
+        help="run each test with one of the two concurrency backends only; in the next round it is the other one",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    number = config.getoption("deal")
+    if number is None:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not _is_dealt_to_this_run(item, number)])
+    items[:] = [item for item in items if _is_dealt_to_this_run(item, number)]
+
+
+def _is_dealt_to_this_run(item: pytest.Item, number: int) -> bool:
+    """By its name, so that every run of a round says the same. The failure table deals itself out."""
+    share = 1 if os.environ.get(ENVIRONMENT) == EVENTLET else 0
+    is_mine = (zlib.crc32(item.nodeid.encode()) + number) % 2 == share
+    return is_mine or item.nodeid.startswith("tests/functional/failures/")
 
 
 @pytest.fixture(scope="session")

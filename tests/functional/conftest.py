@@ -28,11 +28,15 @@ def _idle_threads_sleep() -> None:
     from futurist import _thread
 
     class Nothing:
-        """Ends one thread of the pool, be it another one than was meant: each of them is sent one. One that
-        waits since before this looks round by itself."""
+        """Ends one thread of the pool, be it another one than was meant: each of them is sent one."""
+
+        def __init__(self, work_queue: Any) -> None:
+            self.work_queue = work_queue
 
         def run(self) -> None:
-            pass
+            """Taken by a thread that waits since before this: it is left for one that cannot do without.
+            Two taken by one thread would leave another one asleep, and who waits for its end with it."""
+            self.work_queue.put(self)
 
     def wait_for_work(self: Any) -> Any:
         self.idle = True
@@ -45,7 +49,7 @@ def _idle_threads_sleep() -> None:
 
     def stop(self: Any) -> None:
         self.should_stop = True
-        self.work_queue.put(Nothing())
+        self.work_queue.put(Nothing(self.work_queue))
 
     _thread.ThreadWorker._wait_for_work = wait_for_work
     _thread.ThreadWorker.stop = stop

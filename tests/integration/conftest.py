@@ -24,6 +24,8 @@ from tests.integration.plane.settings import Settings
 from tests.integration.wiretap import Wiretap
 
 BACKENDS = ("threading", "eventlet")
+ONE_OF_BACKENDS = (pytest.param("threading", marks=pytest.mark.long), "eventlet")
+"""For what takes long: most other tests have agents of native threads."""
 MakeAgents = Callable[..., list[Agent]]
 
 # Every wait inside has its own limit; this one is for what nobody thought of.

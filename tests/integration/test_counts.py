@@ -13,7 +13,7 @@ from tests.integration.wiretap import Wiretap
 BOOT_CALLS, DELETE_CALLS = 9, 6
 
 
-@pytest.mark.parametrize("already_there", [0, 20])
+@pytest.mark.parametrize("already_there", [0, pytest.param(20, marks=pytest.mark.long)])
 def test_conductor_calls_of_a_boot_and_a_delete(
     already_there: int, agents: MakeAgents, cloud: Cloud, wiretap: Wiretap
 ) -> None:

@@ -91,6 +91,7 @@ def _tree(directory: Path) -> Path:
     return directory / "drive"
 
 
+@pytest.mark.long
 def test_from_disk(image: guest_image.GuestImage, start: Callable[..., Machine], tmp_path: Path) -> None:
     iso, disk = tmp_path / "config.iso", tmp_path / "disk"
     command = ["genisoimage", "-quiet", "-J", "-R", "-V", "config-2", "-o", str(iso), str(_tree(tmp_path))]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.agents import Agent
 from tests.integration.cloud import Cloud
-from tests.integration.conftest import BACKENDS, MakeAgents
+from tests.integration.conftest import ONE_OF_BACKENDS, MakeAgents
 from tests.integration.logs import LogWatch
 
 COUNT = 20
@@ -27,7 +27,7 @@ class Fleet:
         return [agent.host for agent in self.agents]
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=ONE_OF_BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

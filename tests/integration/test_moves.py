@@ -71,12 +71,14 @@ def test_resize_confirmed(pair: Pair, cloud: Cloud, rounds: range) -> None:
         pair.turn()
 
 
+@pytest.mark.long
 def test_resize_reverted(pair: Pair, rounds: range) -> None:
     for _ in rounds:
         pair.verbs.resize("m1.small", pair.there)
         pair.verbs.revert(pair.here)
 
 
+@pytest.mark.long
 def test_resize_on_the_same_host(pair: Pair) -> None:
     pair.verbs.resize("m1.small", pair.here)
     pair.verbs.revert(pair.here)
@@ -84,6 +86,7 @@ def test_resize_on_the_same_host(pair: Pair) -> None:
     pair.verbs.confirm()
 
 
+@pytest.mark.long
 def test_cold_migration(pair: Pair, rounds: range) -> None:
     for _ in rounds:
         pair.verbs.cold_migrate(pair.there)
@@ -104,7 +107,7 @@ def test_a_stopped_server_migrates_and_stays_stopped(pair: Pair, cloud: Cloud) -
     one.active(pair.here)
 
 
-@pytest.mark.parametrize("block", ["auto", True])
+@pytest.mark.parametrize("block", ["auto", pytest.param(True, marks=pytest.mark.long)])
 def test_live_migration(block: bool | str, pair: Pair, rounds: range) -> None:
     for _ in rounds:
         pair.verbs.live_migrate(pair.there, block=block)
@@ -138,11 +141,13 @@ def test_evacuation_and_the_return_of_the_host(pair: Pair, cloud: Cloud) -> None
     pair.verbs.active(pair.here)
 
 
+@pytest.mark.long
 def test_what_was_evacuated_can_go_home_again(pair: Pair) -> None:
     pair.verbs.live_migrate(pair.there)
     pair.turn()
 
 
+@pytest.mark.long
 def test_abort_of_a_live_migration(pair: Pair, agents: MakeAgents, cloud: Cloud, agent_kind: str) -> None:
     if agent_kind == STOCK:
         pytest.skip("stock's fake driver migrates at once")

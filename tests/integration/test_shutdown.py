@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.cloud import Cloud
-from tests.integration.conftest import BACKENDS, MakeAgents
+from tests.integration.conftest import BACKENDS, ONE_OF_BACKENDS, MakeAgents
 from tests.integration.plane.plane import Plane
 
 IDLE_SECONDS = 3
@@ -21,7 +21,7 @@ def test_an_idle_agent_ends_with_status_zero(on: str, agents: MakeAgents, cloud:
     assert ended.seconds <= IDLE_SECONDS
 
 
-@pytest.mark.parametrize("on", BACKENDS)
+@pytest.mark.parametrize("on", ONE_OF_BACKENDS)
 def test_work_in_flight_is_finished(on: str, agents: MakeAgents, cloud: Cloud) -> None:
     (agent,) = agents(1, backend=on, options={"fake": {"delays": "spawn:4"}})
     ids = cloud.boot(3, "drain", availability_zone=f"nova:{agent.host}")
@@ -34,6 +34,7 @@ def test_work_in_flight_is_finished(on: str, agents: MakeAgents, cloud: Cloud) -
     cloud.delete(ids)
 
 
+@pytest.mark.long
 def test_agents_end_though_the_broker_is_gone(agents: MakeAgents, plane: Plane) -> None:
     ours = [agent for backend in BACKENDS for agent in agents(1, backend=backend)]
     plane.daemons["rabbit"].stop()

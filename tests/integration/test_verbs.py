@@ -147,6 +147,7 @@ def _wait_images(cloud: Cloud, ids: list[str]) -> None:
     waiting.until("images active", probe, 60, 0.5)
 
 
+@pytest.mark.long
 def test_interfaces(verbs: Verbs, cloud: Cloud, other_network: str, rounds: range) -> None:
     def attach_and_detach(server: str) -> None:
         port = cloud.demo.network.create_port(network_id=other_network)

@@ -102,7 +102,9 @@ def test_one_volume_of_two_servers(verbs: Verbs, cloud: Cloud) -> None:
     cloud.volumes.wait([volume], "available")
 
 
-@pytest.mark.parametrize("source", ["image", "volume", "snapshot"])
+@pytest.mark.parametrize(
+    "source", ["image", *(pytest.param(each, marks=pytest.mark.long) for each in ("volume", "snapshot"))]
+)
 def test_boot_from_volume(source: str, verbs: Verbs, cloud: Cloud, agent: Agent) -> None:
     (origin,) = cloud.volumes.create(1, image_id=cloud.image_id)
     uuid = {"image": cloud.image_id, "volume": origin}.get(source) or _snapshot(cloud, origin)

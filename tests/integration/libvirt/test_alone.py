@@ -152,6 +152,7 @@ class Person:
         return done.stdout
 
 
+@pytest.mark.long
 def test_an_ordinary_user_needs_nothing_from_root(own_libvirtd: object, user: str) -> None:
     """With the libvirt of the session, in a home that nobody else can look into."""
     person = Person(user)

@@ -161,6 +161,7 @@ def test_whoever_is_in_a_call_when_libvirt_dies_is_told_so(libvirtd: OwnLibvirtd
     connection.close()
 
 
+@pytest.mark.long
 def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent(
     libvirtd: OwnLibvirtd,
 ) -> None:
@@ -179,6 +180,7 @@ def test_many_calls_at_once_outlive_a_libvirt_that_falls_silent(
     assert said.split() == ["True", "True", "False"]
 
 
+@pytest.mark.long
 def test_opening_is_bounded_and_one_try_waits_however_many_ask(libvirtd: OwnLibvirtd) -> None:
     libvirtd.freeze()
     seen = Spectator()

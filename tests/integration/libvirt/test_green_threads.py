@@ -12,7 +12,8 @@ import pytest
 from computed.cmd.concurrency import ENVIRONMENT, EVENTLET
 
 HERE = Path(__file__).parent
-FILES = ("test_connection.py", "test_events.py", pytest.param("test_host.py", marks=pytest.mark.long))
+FILES = ("test_connection.py", "test_events.py", "test_host.py")
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.timeout(300)

@@ -112,6 +112,7 @@ def records(cloud: Cloud) -> set[tuple[str, int, str | None]]:
     return {(row["vm_state"], row["power_state"], row["task_state"]) for row in rows}
 
 
+@pytest.mark.long
 def test_an_audit_of_many_guests_asks_six_times(cloud: Cloud, calls: list[str]) -> None:
     cloud.run_periodic("update_available_resource")
     assert len(calls) <= 6, calls
@@ -124,6 +125,7 @@ def test_an_audit_of_many_guests_asks_six_times(cloud: Cloud, calls: list[str]) 
     assert abs(free_gib - space.free_bytes / (1 << 30)) < 2
 
 
+@pytest.mark.long
 def test_a_power_sync_of_many_guests_asks_once(cloud: Cloud, calls: list[str]) -> None:
     cloud.run_periodic("_sync_power_states")
     cloud.settle()
@@ -131,6 +133,7 @@ def test_a_power_sync_of_many_guests_asks_once(cloud: Cloud, calls: list[str]) -
     assert records(cloud) == {("stopped", PowerState.SHUTDOWN, None)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("silence", ["killed", "frozen"])
 def test_libvirt_lost_and_found(cloud: Cloud, own_libvirtd: OwnLibvirtd, silence: str) -> None:
     before = records(cloud)

@@ -30,7 +30,10 @@ from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.switch import Switch, can_have_devices, device, run, switch
 from tests.integration.plane import waiting
 
-pytestmark = pytest.mark.skipif(not can_have_devices(), reason="needs root and network devices")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not can_have_devices(), reason="needs root and network devices"),
+]
 
 BRIDGE = "br-if-test"
 BOOT_SECONDS = 90

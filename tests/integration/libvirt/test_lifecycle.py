@@ -59,6 +59,7 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
 # A whole guest
 
 
+@pytest.mark.long
 def test_the_life_of_a_guest(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(guest_image.ensure().qcow2)
     blank = DiskSpec("blank", "/dev/vdb", 1)
@@ -148,6 +149,7 @@ def test_the_same_guest_is_not_made_twice(bench: Bench) -> None:
     assert (bench.files(spec) / "disk").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("option", "value"),
     [("use_cow_images", False), ("config_drive_format", "vfat"), ("preallocate_images", "space")],
@@ -312,6 +314,7 @@ def test_of_bases_that_have_vanished_only_that_of_swap_is_made_anew(bench: Bench
     assert bench.power_state(spec) == PowerState.RUNNING
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", ["disk", "disk.eph0", ""], ids=["root", "ephemeral", "all"])
 def test_what_a_guest_has_written_is_never_made_anew(bench: Bench, lost: str) -> None:
     """Nor is the guest stopped for it: it goes on with files that have no name any more."""

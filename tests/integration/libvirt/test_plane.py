@@ -133,6 +133,7 @@ def test_interface(guest: Guest) -> None:
     assert guest.said("gone")[0].text == "eth1"
 
 
+@pytest.mark.long
 def test_crash_dump(guest: Guest) -> None:
     pid = guest.pid
     guest.verbs.act({"trigger_crash_dump": None})
@@ -141,6 +142,7 @@ def test_crash_dump(guest: Guest) -> None:
     assert guest.boots()["vda"] == 5 and guest.pid == pid
 
 
+@pytest.mark.long
 def test_live_snapshot_boots(guest: Guest, site: Site, cloud: Cloud) -> None:
     pid = guest.pid
     image = guest.snapshot("live")
@@ -152,6 +154,7 @@ def test_live_snapshot_boots(guest: Guest, site: Site, cloud: Cloud) -> None:
     cloud.demo.image.delete_image(image)
 
 
+@pytest.mark.long
 def test_cold_snapshot(guest: Guest, cloud: Cloud) -> None:
     guest.demo.stop_server(guest.id)
     cloud.wait_status([guest.id], "SHUTOFF")
@@ -165,6 +168,7 @@ def test_cold_snapshot(guest: Guest, cloud: Cloud) -> None:
     guest.ready(boots=6)
 
 
+@pytest.mark.long
 def test_rescue(guest: Guest, cloud: Cloud) -> None:
     guest.demo.rescue_server(guest.id)
     cloud.wait_status([guest.id], "RESCUE")
@@ -175,6 +179,7 @@ def test_rescue(guest: Guest, cloud: Cloud) -> None:
     guest.ready(boots=7)
 
 
+@pytest.mark.long
 def test_resize_on_the_same_host(guest: Guest) -> None:
     guest.verbs.resize(LARGE[0], guest.site.host.host)
     guest.ready(boots=8)
@@ -190,6 +195,7 @@ def test_resize_on_the_same_host(guest: Guest) -> None:
     assert not guest.directory.with_name(f"{guest.id}_resize").exists()
 
 
+@pytest.mark.long
 def test_shelve(guest: Guest, site: Site) -> None:
     guest.verbs.shelve()
     assert site.domains() == [] and not guest.directory.exists()

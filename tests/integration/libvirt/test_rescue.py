@@ -137,6 +137,7 @@ def test_stable_devices(bench: Bench, guest: GuestSpec) -> None:
     assert_as_before(bench, guest, own, PowerState.RUNNING)
 
 
+@pytest.mark.long
 def test_a_guest_that_a_stock_agent_has_rescued_comes_back(bench: Bench, guest: GuestSpec) -> None:
     """It writes what libvirt says of the stopped guest, and records no password in it."""
     own = disks(bench, guest)
@@ -196,6 +197,7 @@ def test_a_rescue_that_does_not_start_is_taken_back(make_bench: Callable[..., Be
     assert_as_before(bench, guest, own, PowerState.SHUTDOWN)
 
 
+@pytest.mark.long
 def test_nothing_is_lost_when_libvirt_is_away(
     bench: Bench, guest: GuestSpec, own_libvirtd: OwnLibvirtd
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_guest_that_is_gone(bench: Bench, guest: GuestSpec) -> None:
     assert rescue_files(bench, guest) == set()
 
 
+@pytest.mark.long
 def test_the_ports_of_the_guest_are_waited_for(bench: Bench, guest: GuestSpec) -> None:
     seen: list[int] = []
     waiting = replace(guest, wait_for_plugs=lambda: seen.append(bench.power_state(guest)))

@@ -173,6 +173,7 @@ def test_a_host_that_does_not_let_us_in_changes_nothing(bench: Bench, spec: Gues
     assert not kept_directory(bench, spec).exists()
 
 
+@pytest.mark.long
 def test_a_full_disk_lets_the_guest_go_on(make_bench: Callable[..., Bench], small: Path) -> None:
     instances = small / "instances"
     bench = make_bench(instances_path=str(instances))
@@ -238,6 +239,7 @@ class Images(dict[str, Any]):
         raise errors.ImageNotFound(image_id=image_id)
 
 
+@pytest.mark.long
 def test_a_guest_that_comes_from_elsewhere_brings_what_its_disks_lie_on(
     make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +294,7 @@ def test_storage_that_is_shared_is_seen(bench: Bench, spec: GuestSpec) -> None:
     assert driver.mark_storage(bench.context, spec.instance) is None
 
 
+@pytest.mark.long
 def test_libvirtd_is_killed_and_the_leg_is_done_again(
     bench: Bench, spec: GuestSpec, own_libvirtd: OwnLibvirtd
 ) -> None:
