@@ -127,18 +127,19 @@ class Service:
         if inflight.counts():
             LOG.info("Waiting up to %d s for work in flight: %s", timeout_seconds, inflight.counts())
         began = time.monotonic()
+        end = began + timeout_seconds
         is_idle = inflight.wait_idle(timeout_seconds)
-        left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
-        is_idle = self._host.departures.wait_idle(left_seconds) and is_idle
-        left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
-        is_idle = self._host.arrivals.wait_idle(left_seconds, is_coming) and is_idle
-        left_seconds = max(0.0, timeout_seconds - (time.monotonic() - began))
-        is_quiet = self._parts.runner.join(min(left_seconds, _PERIODIC_SECONDS))
+        is_idle = self._host.departures.wait_idle(_left(end)) and is_idle
+        is_idle = self._host.arrivals.wait_idle(_left(end), is_coming) and is_idle
+        end = min(end, time.monotonic() + _PERIODIC_SECONDS)
+        is_quiet = self._parts.runner.join(_left(end))
+        # A task, or what a guest does by itself, has others work on instances.
+        is_quiet = self._host.lanes.wait_idle(_left(end)) and is_quiet
         if not (is_idle and is_quiet):
             LOG.warning(
                 "Not finished after %d s: %s",
                 time.monotonic() - began,
-                inflight.counts() or "a periodic task",
+                inflight.counts() or "a periodic task, or what it or an event has begun",
             )
         return is_idle and is_quiet
 
@@ -153,6 +154,11 @@ _CLEANUP_SECONDS: Final = 20.0
 # Nobody has asked for what the clock started, and it comes again after the next start: a task that waits
 # for a broker or a conductor that is gone is not waited for as long as a user's request.
 _PERIODIC_SECONDS: Final = 10.0
+
+
+def _left(end: float) -> float:
+    """Seconds until a moment of the monotonic clock."""
+    return max(0.0, end - time.monotonic())
 
 
 def register(context: Any, host_name: str, record: Any | None) -> Any:

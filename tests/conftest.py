@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--deal",
         type=int,
         metavar="ROUND",
-        help="run each test with one of the two concurrency backends only; in the next round it is the other one",
+        help="run each test with one of the two concurrency backends, in the next round with the other one",
     )
 
 
