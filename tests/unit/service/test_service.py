@@ -20,6 +20,7 @@ from computed.service import Parts, Phase, Service, refuse_old_computes, registe
 from computed.steps.arrivals import Arrivals
 from computed.steps.console_tokens import ConsoleTokens
 from computed.steps.departures import Departures
+from computed.steps.lanes import Lanes
 
 HOST = "here"
 NODE = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -97,6 +98,7 @@ class World(NoConductor):
             hypervisor_watch=SimpleNamespace(serve=self.note("hypervisor_watch.serve")),
             departures=Departures(1),
             arrivals=Arrivals(),
+            lanes=Lanes(1),
         )
         servers: Any = SimpleNamespace(
             start=self.note("servers.start"),
@@ -271,17 +273,21 @@ def test_what_waits_too_long_is_woken_to_clean_up(world: World) -> None:
     assert "servers.close" in world.steps
 
 
-@pytest.mark.parametrize("what", ["a verb", "a periodic task"])
+@pytest.mark.parametrize("what", ["a verb", "a periodic task", "work on an instance"])
 def test_what_hangs_does_not_keep_the_agent_from_stopping(world: World, what: str) -> None:
     world.conf.manager_shutdown_timeout = 0.05
     world.conf.graceful_shutdown_timeout = 0.1
     if what == "a verb":
         world.inflight.begin("stop_instance")
-    else:
+    elif what == "a periodic task":
         world.runner_is_done = False
+    service, goes_on = world.service(), threading.Event()
+    if what == "work on an instance":
+        service._host.lanes.start("aaaaaaaa-0000-4000-8000-000000000002", goes_on.wait)
     began = time.monotonic()
-    assert not world.service().stop()
+    assert not service.stop()
     assert time.monotonic() - began < 2
+    goes_on.set()
     assert "stop_alternate" in world.steps
     assert "servers.close" not in world.steps
 
