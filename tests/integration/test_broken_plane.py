@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cloud import Cloud
 from tests.integration.conftest import MakeAgents
-from tests.integration.plane import broker, waiting
+from tests.integration.plane import waiting
 from tests.integration.plane.plane import Plane
 
 pytestmark = pytest.mark.long
@@ -27,7 +27,7 @@ def restart_conductor(plane: Plane) -> None:
     conductor = plane.daemons["nova-conductor"]
     conductor.stop()
     conductor.start()
-    broker.wait_consumers(plane.settings, "conductor")
+    plane.wait_served("nova-conductor")
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,10 @@ LOG = logging.getLogger(__name__)
 
 _CLOSE_REASONS: Final = {0: "an error", 1: "the end of the stream", 2: "silence", 3: "our own doing"}
 _NEVER_REACHABLE: Final = frozenset({Failure.NO_CONNECT, Failure.INVALID_CONN})
-# The parts of libvirt that fail when libvirtd itself is out of reach: its remote driver, its transport.
-_TRANSPORT: Final = frozenset({libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC})
+# The parts of libvirt that fail when libvirtd itself is out of reach: its remote driver, its transport, and
+# none: now and then it gives a connection up amid a call and has forgotten by then why the call failed
+# (virErrorGenericFailure: an internal error of nobody, "the cause is unknown").
+_TRANSPORT: Final = frozenset({libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_NONE})
 _CLOSE_SECONDS: Final = 2.0
 
 T = TypeVar("T")

@@ -10,13 +10,16 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import libvirt
 import pytest
 
 from computed import errors
 from computed.states import PowerState
 from computed.virt.libvirt.codes import Failure, Stats
 from computed.virt.libvirt.connection import Connection
+from computed.virt.libvirt.opening import is_alive
 from tests.integration.libvirt.own_libvirtd import OwnLibvirtd
 from tests.integration.libvirt.spectator import LEAST_DOMAIN, QUICK, SILENCE_SECONDS, Spectator, Ticker, until
 
@@ -119,6 +122,25 @@ def test_a_silent_libvirt_is_given_up_and_found_again(libvirtd: OwnLibvirtd) -> 
     libvirtd.thaw()
     until(lambda: seen.states == [True, False, True], "the good news, though nobody calls")
     assert guest.state().power_state == PowerState.RUNNING
+    connection.close()
+
+
+def test_a_call_that_fails_for_no_known_reason_is_one_of_a_lost_libvirt(libvirtd: OwnLibvirtd) -> None:
+    """libvirt forgets its own error now and then when it gives a connection up amid a call."""
+    seen = Spectator()
+    connection = seen.connect(libvirtd.uri(DEFAULT))
+
+    def fail(raw: Any) -> None:
+        libvirtd.kill()
+        until(lambda: not is_alive(raw), "the end of the connection")
+        forgotten = libvirt.libvirtError("virConnectListAllDomains() failed")
+        text = "An error occurred, but the cause is unknown"
+        forgotten.err = (Failure.INTERNAL_ERROR, libvirt.VIR_FROM_NONE, text, 2, None, None, None, -1, -1)
+        raise forgotten
+
+    with pytest.raises(errors.HypervisorUnavailable):
+        connection.perform(None, fail)
+    until(lambda: seen.states == [True, False], "the bad news")
     connection.close()
 
 

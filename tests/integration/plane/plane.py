@@ -22,7 +22,14 @@ _CINDER = ("cinder", "cinder-scheduler", "cinder-volume")
 #: about what it takes to plug a tap device
 _PLUG_SECONDS = 0.2
 #: where the control plane's own services wait for calls
-_QUEUES = ("q-plugin", "q-reports-plugin", "conductor", "scheduler", "cinder-scheduler")
+_QUEUES = {
+    "neutron-rpc": ("q-plugin", "q-reports-plugin"),
+    "nova-conductor": ("conductor",),
+    "nova-scheduler": ("scheduler",),
+    "cinder-scheduler": ("cinder-scheduler",),
+}
+#: far more than a start takes
+_STILL_SECONDS = 60
 _L2_AGENT_QUEUE = "neutron-vo-Port-1.11.l2agent"
 
 
@@ -105,14 +112,14 @@ class Plane:
             self.daemons[name].start()
         for service in ("glance", "neutron", "placement", "nova", "cinder"):
             self.wait_http(service, "/")
-        broker.wait_consumers(s, "q-plugin", "q-reports-plugin")
+        self.wait_served("neutron-rpc")
         self.daemons["l2agent"].start()
         # The last of its servers, each of which declares its fan-out queue last.
         broker.wait_consumers(s, _L2_AGENT_QUEUE)
         # Neutron looks once a minute which versioned objects agents want to hear of; the first look is soon.
         provision.wait_l2_agents(s)
         provision.resources(s)
-        broker.wait_consumers(s, *_QUEUES)
+        self.wait_served(*_QUEUES)
         provision.wait_volume_backends(s, configs.VOLUME_BACKENDS)
         install.say(f"up after {time.monotonic() - began:.0f} s in {s.root}")
 
@@ -120,7 +127,24 @@ class Plane:
         """After a stop of the broker alone: until all services are back at their queues."""
         self.daemons["rabbit"].start()
         broker.wait_ready(self.settings, self.daemons["rabbit"])
-        broker.wait_consumers(self.settings, *_QUEUES)
+        broker.wait_consumers(self.settings, *(queue for queues in _QUEUES.values() for queue in queues))
+
+    def wait_served(self, *names: str) -> None:
+        """Until these daemons, which were started just now, wait for calls.
+
+        Stock forks its workers from processes that have threads already, and of many starts one leaves a
+        worker that stands still (seen of nova-conductor). Such a daemon is started anew, once.
+        """
+        for name in names:
+            try:
+                broker.wait_consumers(self.settings, *_QUEUES[name], seconds=_STILL_SECONDS)
+            except waiting.WaitTimeout as late:
+                daemon = self.daemons[name]
+                daemon.check()
+                install.say(f"{name} stands still and is started anew: {late}")
+                daemon.stop()
+                daemon.start()
+                broker.wait_consumers(self.settings, *_QUEUES[name])
 
     def down(self, *, keep_logs: bool) -> None:
         """End everything, agents first; the directory goes too, unless the logs are wanted."""
