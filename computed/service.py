@@ -105,7 +105,7 @@ class Service:
         is_idle = self._wait_idle(min(self._conf.manager_shutdown_timeout, total))
         self._host.stop_waiting()
         if not is_idle:
-            is_idle = self._wait_idle(max(0.0, min(deadline - time.monotonic(), _CLEANUP_SECONDS)))
+            is_idle = self._wait_idle(min(_left(deadline), _CLEANUP_SECONDS))
         self._host.driver.on_lifecycle_event(None)
         self._host.driver.cleanup_host(self._host.name)
         is_left = self._parts.servers.stop_alternate() and is_left

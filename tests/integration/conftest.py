@@ -25,7 +25,7 @@ from tests.integration.wiretap import Wiretap
 
 BACKENDS = ("threading", "eventlet")
 ONE_OF_BACKENDS = (pytest.param("threading", marks=pytest.mark.long), "eventlet")
-"""For what takes long: most other tests have agents of native threads."""
+"""Both, of which `.ci/run` has one: most other tests have agents of native threads."""
 MakeAgents = Callable[..., list[Agent]]
 
 # Every wait inside has its own limit; this one is for what nobody thought of.
