@@ -65,11 +65,12 @@ class ComputeManager(Endpoint):
         return lambda: run_guarded(self._host, context, call, bound)
 
     def _start_in_background(self, call: Call, context: Any, arguments: Mapping[str, Any]) -> None:
-        self.inflight.begin(call.name)
+        uuid = _instance_of(arguments)
+        self.inflight.begin(call.name, uuid)
         try:
             self._background.submit(self._run_in_background, call, context, arguments)
         except BaseException:
-            self.inflight.end(call.name)
+            self.inflight.end(call.name, uuid)
             raise
 
     def _run_in_background(self, call: Call, context: Any, arguments: Mapping[str, Any]) -> None:
@@ -82,7 +83,11 @@ class ComputeManager(Endpoint):
         except Exception:
             LOG.exception("RPC %s failed", call.name)
         finally:
-            self.inflight.end(call.name)
+            self.inflight.end(call.name, _instance_of(arguments))
+
+
+def _instance_of(arguments: Mapping[str, Any]) -> str | None:
+    return getattr(arguments.get("instance"), "uuid", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import oslo_messaging
 import pytest
 
 from computed import errors
+from computed.rpc import server
 from tests.unit.rpc.world import HOST, UUID, Door
 
 
@@ -213,3 +214,43 @@ def test_background_work_lets_the_rpc_thread_go_and_is_waited_for(door: Door) ->
     go.set()
     door.settle()
     assert door.inflight.counts() == {}
+
+
+_BUILD = {"image": {}, "request_spec": None, "filter_properties": {}, "accel_uuids": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "more"),
+    [
+        ("stop_instance", "6.5", {"clean_shutdown": True}),
+        ("stop_instance", "5.13", {"clean_shutdown": True}),
+        ("build_and_run_instance", "6.5", _BUILD),
+    ],
+)
+def test_who_has_caught_up_knows_of_the_instances_of_older_messages(
+    door: Door, name: str, version: str, more: dict[str, Any]
+) -> None:
+    go = threading.Event()
+    door.does(name, lambda **arguments: go.wait(5))
+    door.client(version).cast(door.context, name, instance=door.instance(), **more)
+    assert door.servers.has_caught_up()
+    assert door.inflight.concerns(UUID)
+    assert not door.inflight.concerns(UUID[::-1])
+    go.set()
+    door.settle()
+    assert not door.inflight.concerns(UUID)
+
+
+@pytest.mark.parametrize("args", [None, [], {"instance": 1}, {"instance": {"nova_object.data": {"uuid": 1}}}])
+def test_what_is_about_no_instance_is_finished_all_the_same(door: Door, args: Any) -> None:
+    target = oslo_messaging.Target(topic="compute", server=HOST)
+    message = {"method": "stop_instance", "version": "6.0", "args": args}
+    door.transport._send(target, {}, message)
+    door.settle()
+    assert door.inflight.counts() == {}
+
+
+def test_who_is_not_served_has_not_caught_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MARK_SECONDS", 0.05)
+    away = server.RpcServers(door.transport, "away", [], None, door.inflight)
+    assert not away.has_caught_up()

@@ -41,3 +41,15 @@ def test_a_failure_ends_what_was_tracked() -> None:
     with pytest.raises(ValueError), inflight.track("stop"):
         raise ValueError
     assert inflight.wait_idle(0)
+
+
+def test_instances_are_counted_one_by_one() -> None:
+    inflight = InFlight()
+    inflight.begin("stop", "a")
+    inflight.begin("start", "a")
+    inflight.begin("start")
+    inflight.end("stop", "a")
+    assert (inflight.concerns("a"), inflight.concerns("b")) == (True, False)
+    inflight.end("start", "a")
+    assert not inflight.concerns("a")
+    assert inflight.counts() == {"start": 1}
