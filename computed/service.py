@@ -14,6 +14,7 @@ from computed import errors, objects
 from computed.context import get_admin_context
 from computed.manager import ComputeManager
 from computed.objects.service import COMPUTE_BINARY
+from computed.operations.recover.second_look import Orders, SecondLook
 from computed.periodic.heartbeat import Heartbeat
 from computed.periodic.runner import PeriodicRunner
 from computed.resources.identity import Identity
@@ -46,8 +47,9 @@ class Parts:
     manager: ComputeManager
     servers: RpcServers
     runner: PeriodicRunner
-    recover: Callable[[ComputeHost, Any], None]
-    """Brings the host's instances back to a legal state, once, before anything is served."""
+    recover: Callable[[ComputeHost, Any], SecondLook]
+    """Brings the host's instances back to a legal state, once, before anything is served; returns what is to
+    begin then."""
     forget: Callable[[], None] = lambda: None
     """Empties the caches that a reload is to empty."""
 
@@ -77,7 +79,7 @@ class Service:
         Identity(self._conf, self._host.driver, self._host.name).settle(context, record)
         if record is not None:
             self._host.console_tokens.assume_earlier(self._conf.consoleauth.token_ttl)
-        self._parts.recover(self._host, context)
+        second_look = self._parts.recover(self._host, context)
         record = register(context, self._host.name, record)
         self._host.tracker.use_service(record)
         self._host.tracker.update_available_resource(context, startup=True)
@@ -88,6 +90,7 @@ class Service:
         self._parts.runner.start()
         self._host.hypervisor_watch.serve()
         self._enter(Phase.READY)
+        second_look.begin(Orders(self._parts.servers.has_caught_up, self._parts.manager.inflight.concerns))
 
     def stop(self) -> bool:
         """Take no new work, let what is in flight finish, let go of everything.

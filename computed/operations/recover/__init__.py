@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import objects
 from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
-from computed.operations.recover.unclaimed import interrupted_builds, is_perhaps_queued
+from computed.operations.recover.second_look import SecondLook
+from computed.operations.recover.unclaimed import interrupted_builds
 from computed.steps import interrupted_resizes
 from computed.steps.lifecycle import listen
 from computed.steps.share_rules import drop_stale_rules
@@ -30,24 +31,27 @@ PATIENCE_SECONDS: Final = 30.0
 """How long the start of the service waits for its instances; later ones are recovered while it serves."""
 
 SECOND_LOOK_SECONDS: Final = 30.0
-"""How long an order may take from the message bus to the claim of its build."""
+"""How long the source of a resize may take to read that it is to begin; later it finds the resize ended."""
 
 
-def init_host(host: ComputeHost, context: RequestContext) -> None:
-    """Bring every instance of the host to a legal state (contract: periodic_tasks.json, init_host_order).
+def init_host(host: ComputeHost, context: RequestContext) -> SecondLook:
+    """Bring every instance of the host to a legal state (contract: periodic_tasks.json, init_host_order);
+    returns what is to begin when the host serves.
 
     Asks the conductor a fixed number of times, and once or a few times more for each instance that is
     changed. When the hypervisor cannot be read, nothing is touched. Raises ConductorUnavailable.
     """
     instances = objects.InstanceList.get_by_host(context, host.name, expected_attrs=list(EXPECTED_ATTRS))
     listen(host)
+    start = Start(host, context, SecondLook(host))
     try:
-        _recover_all(host, context, list(instances))
+        _recover_all(start, list(instances))
         _drop_stale_rules(host, context)
     finally:
         if instances:
             # A host without instances may not be known to the schedulers yet.
             host.scheduler.update_instance_info(context.elevated(), instances)
+    return start.second_look
 
 
 def _drop_stale_rules(host: ComputeHost, context: RequestContext) -> None:
@@ -57,21 +61,21 @@ def _drop_stale_rules(host: ComputeHost, context: RequestContext) -> None:
         LOG.exception("Stale rules of shares could not be looked for; the periodic task will")
 
 
-def _recover_all(host: ComputeHost, context: RequestContext, instances: list[Any]) -> None:
+def _recover_all(start: Start, instances: list[Any]) -> None:
+    host = start.host
     try:
         host.driver.adopt_guests(instances)
         guests: Mapping[str, GuestState] = host.driver.states()
     except Exception as error:
         LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)
         return
-    start = Start(host, context)
     evacuated = settle_evacuations(start)
     for instance in instances:
         if instance.uuid in evacuated:
             continue
         _start_lane(start, instance, guests)
     _settle_resizes(start)
-    _end_unclaimed_builds(start, evacuated.union(instance.uuid for instance in instances))
+    _end_lost_builds(start, evacuated.union(instance.uuid for instance in instances))
     is_done = host.lanes.wait_idle(PATIENCE_SECONDS)
     start.is_over.set()
     if not is_done:
@@ -102,26 +106,10 @@ def _end_claimed(start: Start, migrations: list[Any]) -> None:
             start.host.lanes.start(f"claim-{migration.instance_uuid}", work)
 
 
-def _end_unclaimed_builds(start: Start, known: frozenset[str]) -> None:
-    """End the builds that were lost before this host had accepted them.
-
-    Those whose order may be on its way to us get some time to be built.
-    """
-    builds = interrupted_builds(start.host, start.context, known)
-    if not builds:
-        return
-    is_queued = is_perhaps_queued(start.host, start.context, builds)
-    _end_builds(start, [build for build in builds if not is_queued[build.uuid]])
-    waiting = [build for build in builds if is_queued[build.uuid]]
-    if waiting:
-        timer = threading.Timer(SECOND_LOOK_SECONDS, _end_builds, (start, waiting))
-        timer.daemon = True
-        timer.start()
-
-
-def _end_builds(start: Start, builds: list[Any]) -> None:
-    for instance in builds:
-        start.host.lanes.start(instance.uuid, partial(end_build, start, instance))
+def _end_lost_builds(start: Start, known: frozenset[str]) -> None:
+    """End the builds whose orders were lost before this host had accepted them, as soon as that is known."""
+    for instance in interrupted_builds(start.host, start.context, known):
+        start.second_look.add(instance.uuid, instance.uuid, partial(end_build, start, instance))
 
 
 def _start_lane(start: Start, instance: Any, guests: Mapping[str, GuestState]) -> None:

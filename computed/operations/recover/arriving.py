@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SECOND_LOOK_SECONDS: Final = 30.0
-"""How long an order to evacuate may take from the message bus to its claim."""
-
 _PARTS: Final = ["flavor", "info_cache", "metadata", "migration_context", "system_metadata"]
 _WHY: Final = "its evacuation to this host was interrupted"
 
@@ -32,36 +28,30 @@ _WHY: Final = "its evacuation to this host was interrupted"
 def end_arrivals(start: Start, migrations: Sequence[Any]) -> None:
     """End evacuations: well, if the server lives here already, else with a fault and everything given back.
 
-    Those that are only accepted may still wait for us in the message bus, so they get some time to begin.
+    Those that are only accepted may still wait for us in the message bus, so they are looked at again.
     """
-    accepted = []
     for migration in migrations:
         if migration.status == MigrationStatus.ACCEPTED:
-            accepted.append(migration)
+            work = partial(_end_accepted, start, migration)
+            start.second_look.add(_lane(migration), migration.instance_uuid, work)
         else:
-            _start_lane(start, migration)
-    if accepted:
-        timer = threading.Timer(SECOND_LOOK_SECONDS, _look_again, (start, accepted))
-        timer.daemon = True
-        timer.start()
+            # A server that lives here has a lane of its own for the rest of its recovery.
+            start.host.lanes.start(_lane(migration), partial(_end_one, start, migration))
 
 
-def _look_again(start: Start, migrations: Sequence[Any]) -> None:
+def _lane(migration: Any) -> str:
+    return f"evacuation-{migration.instance_uuid}"
+
+
+def _end_accepted(start: Start, migration: Any) -> None:
     start.context.update_store()
-    for migration in migrations:
-        if start.host.stopping.is_set():
-            return
-        try:
-            found = objects.Migration.get_by_id(start.context, migration.id)
-            if found.status == MigrationStatus.ACCEPTED:
-                _start_lane(start, found)
-        except Exception as error:
-            LOG.warning("Migration %s is left as it is: %s", migration.uuid, error)
-
-
-def _start_lane(start: Start, migration: Any) -> None:
-    # A server that lives here has a lane of its own for the rest of its recovery.
-    start.host.lanes.start(f"evacuation-{migration.instance_uuid}", partial(_end_one, start, migration))
+    try:
+        found = objects.Migration.get_by_id(start.context, migration.id)
+    except Exception as error:
+        LOG.warning("Migration %s is left as it is: %s", migration.uuid, error)
+        return
+    if found.status == MigrationStatus.ACCEPTED:
+        _end_one(start, found)
 
 
 def _end_one(start: Start, migration: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_utils import timeutils
 
 from computed import errors, objects
+from computed.operations.recover.second_look import SecondLook
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
 from computed.steps import interrupted_departures, interrupted_resizes, power_sync, shares, shelf_marks
@@ -33,6 +34,7 @@ class Start:
 
     host: ComputeHost
     context: RequestContext
+    second_look: SecondLook
     is_over: threading.Event = field(default_factory=threading.Event)
     """Set when the service serves: what was read of an instance may be old then."""
 

@@ -7,7 +7,6 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.objects.service import COMPUTE_BINARY
 from computed.states import TaskState, VmState
 
 if TYPE_CHECKING:
@@ -44,17 +43,3 @@ def _is_meant_for(host: ComputeHost, instance: Any) -> bool:
     if instance.vm_state == VmState.SHELVED_OFFLOADED:
         return instance.host is None and instance.task_state == TaskState.UNSHELVING
     return instance.host in (None, host.name)
-
-
-def is_perhaps_queued(host: ComputeHost, context: RequestContext, builds: list[Any]) -> dict[str, bool]:
-    """Uuid → whether the order of the build may still wait for this host in the message bus.
-
-    It may when the instance has changed after the service was last seen up; what came before that was
-    taken from the bus, and is lost. One conductor call.
-    """
-    service = objects.Service.get_by_host_and_binary(context, host.name, COMPUTE_BINARY)
-    seen_at = service.last_seen_up if service is not None else None
-    return {
-        instance.uuid: seen_at is not None and (instance.updated_at or instance.created_at) > seen_at
-        for instance in builds
-    }

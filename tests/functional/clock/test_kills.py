@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from computed.operations.recover import second_look
 from computed.states import PowerState
 from tests.functional.clock.victim import Victim
 from tests.functional.cloud import Cloud
@@ -230,8 +231,9 @@ def test_killed_in_an_offloading(victim: Victim, point: str) -> None:
     nothing_left(victim, uuid)
 
 
-def test_killed_before_an_unshelving_has_begun(victim: Victim) -> None:
+def test_killed_before_an_unshelving_has_begun(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is lost with the agent; only placement knows that it was meant for this host."""
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 0.1)
     victim.cloud.conf.set_override("shelved_offload_time", 0)
     uuid = victim.owner.server()
     victim.owner.shelve(uuid)
@@ -240,6 +242,8 @@ def test_killed_before_an_unshelving_has_begun(victim: Victim) -> None:
     assert victim.cloud.allocations(uuid) != {}
     victim.cloud.kill_agent()
     victim.cloud.start_agent(notifier=victim.owner.told)
+    victim.cloud.wait_for(uuid, task_state=None)
+    victim.cloud.settle()
     assert victim.shown(uuid) == ("shelved_offloaded", None, None)
     assert victim.cloud.allocations(uuid) == {}
     victim.owner.unshelve(uuid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from computed import errors
-from computed.operations import recover
+from computed.operations.recover import second_look
 from computed.states import PowerState
 from tests.functional.clock.world import World
 from tests.functional.cloud import HOST
@@ -147,14 +147,18 @@ def test_each_instance_that_is_changed_costs_one_save(world: World) -> None:
     assert world.asked["Instance.save"] == 4
 
 
-def test_build_that_no_host_had_accepted_is_found_in_placement(world: World) -> None:
+def test_build_that_no_host_had_accepted_is_found_in_placement(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 0.1)
     lost = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
     elsewhere = world.add("building", "spawning", host="other", node=None, compute_id=None, guest=None)
     unrelated = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
     for instance in (lost, elsewhere):
         world.hold(instance)
     world.start()
-    assert world.states(lost)[:2] == ("error", None)
+    world.cloud.wait_for(lost.uuid, vm_state="error", task_state=None)
+    world.cloud.settle()
     assert len(world.faults(lost)) == 1
     assert world.states(elsewhere)[:2] == ("building", "spawning")
     assert world.states(unrelated)[:2] == ("building", "scheduling")
@@ -184,13 +188,10 @@ def test_guest_that_cannot_be_started_again_is_an_error(world: World) -> None:
     assert len(world.faults(instance)) == 1
 
 
-def test_build_whose_order_may_be_queued_gets_time_and_no_more(
+def test_build_that_no_host_had_accepted_gets_time_and_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recover, "SECOND_LOOK_SECONDS", 1.0)
-    with world.store.transaction() as records:
-        service = records.first("Service", host=HOST)
-        records.update("Service", service, {"last_seen_up": "2020-01-01T00:00:00Z"})
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 1.0)
     lost = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
     taken = world.add("building", "scheduling", host=None, node=None, compute_id=None, guest=None)
     for instance in (lost, taken):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from computed import errors
-from computed.operations.recover import arriving, evacuated
+from computed.operations.recover import evacuated, second_look
 from computed.states import MigrationStatus, MigrationType
 from computed.virt.fake.store import FakeGuest
 from tests.functional.fleet import HOST
@@ -238,7 +238,7 @@ def test_one_that_had_arrived_and_was_to_be_stopped_is_stopped(moves: RebuildRol
 
 
 def test_an_order_that_was_lost_before_it_began(moves: RebuildRole, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arriving, "SECOND_LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 0.3)
     uuid, migration = interrupted(moves, MigrationStatus.ACCEPTED, task_state="rebuilding")
     moves.cloud.agents[SECOND].host.driver._store.remove(uuid, keep_disks=False)  # type: ignore[attr-defined]
     moves.cloud.agents[SECOND].start()

@@ -105,6 +105,7 @@ class World(NoConductor):
             stop_primary=self.note("stop_primary", True),
             stop_alternate=self.note("stop_alternate", True),
             close=self.note("servers.close"),
+            has_caught_up=self.note("has_caught_up", True),
         )
         runner: Any = SimpleNamespace(
             start=self.note("runner.start"),
@@ -112,7 +113,9 @@ class World(NoConductor):
             join=lambda timeout: self.runner_is_done,
         )
         manager: Any = SimpleNamespace(inflight=self.inflight, close=self.note("manager.close"))
-        parts = Parts(host, manager, servers, runner, self.note("recover"), self.note("forget"))
+        second_look = SimpleNamespace(begin=self.note("second look"))
+        recover = self.note("recover", second_look)
+        parts = Parts(host, manager, servers, runner, recover, self.note("forget"))
         return Service(parts, self.phases.append)
 
 
@@ -149,6 +152,7 @@ def test_a_first_start_does_everything_in_order(world: World) -> None:
         "servers.start",
         "runner.start",
         "hypervisor_watch.serve",
+        "second look",
     ]
     assert world.record is not None
     assert {k: world.record[k] for k in ("host", "binary", "topic", "report_count", "version")} == {
