@@ -110,7 +110,8 @@ def wait_available(host: ComputeHost, context: Any, volume_id: str) -> None:
 
 
 def connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> Volume:
-    """Connect a reserved volume to this host; its mapping knows the connection then, but is not saved.
+    """Connect a volume to this host that is reserved, or has an old-style attachment; its mapping knows the
+    connection then, but is not saved.
 
     Raises MultiattachNotSupportedByVirtDriver, InvalidVolume (another zone) and VolumeService's errors.
     """
@@ -121,14 +122,21 @@ def connect(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> Volume:
     if bdm.volume_size is None:
         bdm.volume_size = volume.size_gib
     with sharing(host, volume):
-        attachment = host.volumes.attachment_update(
-            context.elevated(),
-            bdm.attachment_id,
-            host.driver.volume_connector(instance),
-            bdm.device_name,
-        )
-    remember(bdm, attachment.connection_info, is_multiattach=volume.is_multiattach)
+        info = _connection_to(host, context, instance, bdm)
+    remember(bdm, info, is_multiattach=volume.is_multiattach)
     return volume
+
+
+def _connection_to(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> dict[str, Any]:
+    """Have the volume service connect the volume to this host; returns the connection info."""
+    connector = host.driver.volume_connector(instance)
+    if bdm.attachment_id is None:
+        # An old-style attachment is connected to several hosts by asking for it.
+        return host.volumes.initialize_connection(context, bdm.volume_id, connector)
+    updated = host.volumes.attachment_update(
+        context.elevated(), bdm.attachment_id, connector, bdm.device_name
+    )
+    return updated.connection_info
 
 
 def sharing(host: ComputeHost, volume: Volume) -> AbstractContextManager[None]:
@@ -227,10 +235,7 @@ def move_here(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any
     for bdm in volume_bdms(bdms):
         old = (bdm.attachment_id, bdm.connection_info)
         if bdm.attachment_id is None:
-            # An old-style attachment is connected to several hosts by asking for it.
-            connector = host.driver.volume_connector(instance)
-            info = host.volumes.initialize_connection(context, bdm.volume_id, connector)
-            remember(bdm, info, is_multiattach=False)
+            remember(bdm, _connection_to(host, context, instance, bdm), is_multiattach=False)
         else:
             is_multiattach = bool(connection_of(bdm).get("multiattach"))
             attachment = host.volumes.attachment_create(

@@ -34,6 +34,25 @@ class VolumeKeeper:
         guest = self.cloud.agents[host].host.driver._store.find(uuid)  # type: ignore[attr-defined]
         return set(guest.volumes) if guest is not None and guest.defined else set()
 
+    def make_old_style(self, uuid: str, volume_id: str) -> None:
+        """Let the volume be attached as before there were attachments, as stock's records may have it."""
+        (attachment,) = self.volumes.attachments_of(volume_id=volume_id)
+        with self.cloud.embedded.store.transaction() as records:
+            row = records.first("BlockDeviceMapping", instance_uuid=uuid, volume_id=volume_id)
+            assert row is not None
+            records.update("BlockDeviceMapping", row, {"attachment_id": None})
+            records.purge("VolumeAttachment", uuid=attachment["uuid"])
+
+    def assert_old_style_on(self, uuid: str, volume_id: str, host: str) -> None:
+        """The volume of a mapping without attachment is used by the server's guest on a host."""
+        assert self.volumes.row(volume_id)["status"] == "in-use"
+        assert self.volumes.attachments_of(volume_id=volume_id) == []
+        row = self.mapping(uuid, volume_id)
+        info = json.loads(row["connection_info"])
+        assert (row["attachment_id"], info["connector"]["host"], info["serial"]) == (None, host, volume_id)
+        having = {name for name in self.cloud.agents if volume_id in self.in_guest(uuid, name)}
+        assert having == {host}
+
     def assert_on(self, uuid: str, volume_id: str, host: str) -> None:
         """The volume is used by the server's guest on a host and connected nowhere else."""
         assert self.volumes.row(volume_id)["status"] == "in-use"

@@ -12,6 +12,7 @@ from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
 from tests.functional.rebuild.role import RebuildRole
+from tests.functional.resize.cross_cell import CrossCell
 from tests.functional.volumes.keeper import VolumeKeeper
 
 THERE = "second"
@@ -176,6 +177,35 @@ def test_resize(movers: VolumeKeeper, flavor: str | None, end: str) -> None:
     movers.assert_on(uuid, volume_id, where)
 
 
+@pytest.mark.parametrize("end", ["confirm", "revert"])
+def test_resize_with_an_old_style_attachment(movers: VolumeKeeper, end: str) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    movers.make_old_style(uuid, volume_id)
+    role = ConductorRole(movers.cloud)
+    role.resize(uuid, "m1.micro", to=THERE)
+    assert states(movers, uuid) == ("resized", None, THERE), movers.cloud.faults(uuid)
+    movers.assert_old_style_on(uuid, volume_id, THERE)
+    getattr(role, end)(uuid)
+    where, moves = (THERE, 1) if end == "confirm" else (HOST, 2)
+    assert states(movers, uuid) == ("active", None, where), movers.cloud.faults(uuid)
+    movers.assert_old_style_on(uuid, volume_id, where)
+    asked = movers.volumes.requests
+    assert (asked["initialize_connection"], asked["terminate_connection"]) == (moves, moves)
+
+
+def test_resize_between_cells_and_back_with_an_old_style_attachment(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    movers.make_old_style(uuid, volume_id)
+    role = CrossCell(movers.cloud)
+    role.there(uuid)
+    movers.assert_old_style_on(uuid, volume_id, THERE)
+    movers.cloud.set_fields(uuid, task_state="resize_reverting")
+    role.leg("revert_snapshot_based_resize_at_dest", THERE)
+    role.leg("finish_revert_snapshot_based_resize_at_source", HOST)
+    assert states(movers, uuid) == ("active", None, HOST), movers.cloud.faults(uuid)
+    movers.assert_old_style_on(uuid, volume_id, HOST)
+
+
 def test_resize_within_the_host(make_cloud: Callable[..., Cloud]) -> None:
     keeper = VolumeKeeper(make_cloud({"compute_driver": "fake.SameHostColdMigrateDriver"}))
     uuid, volume_id = keeper.boot(root=False)
@@ -223,11 +253,7 @@ def test_delete_of_what_a_killed_agent_has_not_written_down(keeper: VolumeKeeper
 
 def test_delete_of_an_old_style_attachment(keeper: VolumeKeeper) -> None:
     uuid, volume_id = keeper.boot()
-    (attachment,) = keeper.volumes.attachments_of(volume_id=volume_id)
-    with keeper.cloud.embedded.store.transaction() as records:
-        row = records.first("BlockDeviceMapping", instance_uuid=uuid, volume_id=volume_id)
-        records.update("BlockDeviceMapping", row, {"attachment_id": None})
-        records.purge("VolumeAttachment", uuid=attachment["uuid"])
+    keeper.make_old_style(uuid, volume_id)
     keeper.cloud.delete(uuid)
     assert keeper.volumes.requests["terminate_connection"] == keeper.volumes.requests["detach"] == 1
     keeper.assert_free(volume_id)
