@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import MigrationStatus, MigrationType, PowerState, TaskState, VmState
-from computed.steps import resizing
+from computed.steps import resizing, shares, volumes
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
 from computed.steps.records import save, set_migration_status
@@ -41,20 +41,29 @@ def end(host: ComputeHost, context: RequestContext, instance: Any) -> None:
 def put_back(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
     """The disks were about to leave and the destination does not know: make the guest again as it was.
 
-    Raises what the driver raises; the migration has ended then.
+    Raises what the driver and the services of volumes and shares raise; the migration has ended then.
     """
     instance.load(*PARTS, "migration_context")
     was = resizing.was(instance)
     end(host, context, instance)
     if guest != PowerState.RUNNING:
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        resizing.connect_volumes(host, context, instance, bdms)
-        spec = replace(known_guest(instance, bdms), power_on=was != VmState.STOPPED)
-        host.driver.finish_revert_migration(context, spec, None)
+        _make_again(host, context, instance, is_on=was != VmState.STOPPED)
     instance.vm_state = was
     instance.task_state = None
     instance.power_state = power_state(host, instance)
     save(host, instance, expected=[TaskState.RESIZE_MIGRATING])
+
+
+def _make_again(host: ComputeHost, context: RequestContext, instance: Any, *, is_on: bool) -> None:
+    """The guest with its volumes and shares; what was mounted is mounted anew if the host was down, too."""
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    resizing.connect_volumes(host, context, instance, bdms)
+    wanted = shares.of(host, context, instance)
+    if is_on:
+        shares.mount(host, context, instance, wanted)
+    spec = replace(known_guest(instance, bdms, wanted), power_on=is_on)
+    host.driver.finish_revert_migration(context, spec, None)
+    volumes.complete(host, context, instance, bdms)
 
 
 def go_on(host: ComputeHost, context: RequestContext, instance: Any) -> bool:

@@ -14,10 +14,12 @@ from computed.embedded.servers import user_context
 from computed.lib.undo import UndoStack
 from computed.states import Action, MigrationType
 from computed.steps import shares
+from computed.virt.fake.migration import FakeMigration
 from tests.functional.cloud import Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.control_plane import ControlPlane
 from tests.functional.notices import TOLD, Notices
+from tests.functional.resize.test_restart import die_in, restart
 from tests.functional.verbs.test_interfaces import cast
 
 ADDRESS = "192.0.2.9"
@@ -369,6 +371,29 @@ def test_a_resize_that_fails_on_the_new_host_unmounts_there(two: tuple[Cloud, st
     ConductorRole(pair).resize(uuid, "m1.micro", to="second")
     assert pair.row(uuid)["vm_state"] == "error"
     assert second.host.driver._mounts == set()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_source_that_dies_with_the_disks_has_its_share_again(
+    two: tuple[Cloud, str, str], is_stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, uuid, share_id = two
+    if is_stopped:
+        pair.verb(uuid, "stop")
+    die_in(pair, pair.host.name, "migrate_disk_and_power_off", "after")
+    ConductorRole(pair).resize(uuid, "m1.micro", to="second", wait=False)
+    pair.wait_for(uuid, task_state="resize_migrating")
+    made: list[Any] = []
+    make = FakeMigration.finish_revert_migration
+    monkeypatch.setattr(
+        FakeMigration,
+        "finish_revert_migration",
+        lambda driver, context, spec, migration: made.append(spec) or make(driver, context, spec, migration),
+    )
+    restart(pair, pair.host.name)
+    assert pair.row(uuid)["vm_state"] == ("stopped" if is_stopped else "active"), pair.faults(uuid)
+    assert [share.share_id for spec in made for share in spec.shares] == [share_id]
+    assert mounted(pair) == (set() if is_stopped else {(share_id, uuid)})
 
 
 # Stale rules

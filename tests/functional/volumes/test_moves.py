@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
 from tests.functional.rebuild.role import RebuildRole
 from tests.functional.resize.cross_cell import CrossCell
+from tests.functional.resize.test_restart import Death, die_in, restart
 from tests.functional.volumes.keeper import VolumeKeeper
 
 THERE = "second"
@@ -204,6 +207,37 @@ def test_resize_between_cells_and_back_with_an_old_style_attachment(movers: Volu
     role.leg("finish_revert_snapshot_based_resize_at_source", HOST)
     assert states(movers, uuid) == ("active", None, HOST), movers.cloud.faults(uuid)
     movers.assert_old_style_on(uuid, volume_id, HOST)
+
+
+@pytest.mark.parametrize("is_old_style", [False, True])
+@pytest.mark.parametrize("is_parked", [False, True])
+def test_source_that_dies_with_the_disks_has_its_volumes_again(
+    movers: VolumeKeeper, is_parked: bool, is_old_style: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    if is_old_style:
+        movers.make_old_style(uuid, volume_id)
+    with monkeypatch.context() as patch:
+        if is_parked:
+            dies_after(patch, "computed.steps.volumes.park")
+        else:
+            die_in(movers.cloud, HOST, "migrate_disk_and_power_off", "after")
+        ConductorRole(movers.cloud).resize(uuid, "m1.micro", to=THERE, wait=False)
+        movers.cloud.wait_for(uuid, task_state="resize_migrating")
+        movers.cloud.settle()
+    restart(movers.cloud, HOST)
+    assert states(movers, uuid) == ("active", None, HOST), movers.cloud.faults(uuid)
+    (movers.assert_old_style_on if is_old_style else movers.assert_on)(uuid, volume_id, HOST)
+
+
+def dies_after(patch: pytest.MonkeyPatch, step: str) -> None:
+    do = pkgutil.resolve_name(step)
+
+    def die(*arguments: Any, **more: Any) -> None:
+        do(*arguments, **more)
+        raise Death
+
+    patch.setattr(step, die)
 
 
 def test_resize_within_the_host(make_cloud: Callable[..., Cloud]) -> None:
