@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from oslo_utils import timeutils
+
 from computed import errors, objects
 from computed.states import DELETING_STATES, Action, MigrationStatus, TaskState, VmState
 from computed.steps.patience import SHORT_PATIENCE_SECONDS, patiently
@@ -66,7 +68,17 @@ def _fail(migration: Any, why: str) -> None:
 
 
 def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
-    """As the API does it for the owner (contract: conductor_rpc.json, calls_made_by_compute)."""
+    """As the API does it for the owner (contract: conductor_rpc.json, calls_made_by_compute).
+
+    One conductor call more than the order itself, for the source's service.
+    """
+    if not _can_be_taken(host, context, migration):
+        LOG.warning(
+            "The resize of instance %s waits to be confirmed: the service on %s is down",
+            instance.uuid,
+            migration.source_compute,
+        )
+        return
     LOG.info("Nobody has confirmed the resize of instance %s: that is done now", instance.uuid)
     migration.status = str(MigrationStatus.CONFIRMING)
     try:
@@ -75,6 +87,25 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
     except Exception:
         _let_wait(host, context, migration)
         raise
+
+
+def _can_be_taken(host: ComputeHost, context: Any, migration: Any) -> bool:
+    """Whether the source is up to take the order: until it does nobody can confirm or revert any more.
+
+    Raises ComputeHostNotFound.
+    """
+    if migration.cross_cell_move:
+        # The order goes to the conductor, and the record of that service is in the other cell.
+        return True
+    service = objects.Service.get_by_compute_host(context, migration.source_compute)
+    if service.forced_down:
+        return False
+    if host.conf.servicegroup_driver != "db":
+        # Then the heartbeats of stock services are not in their records.
+        return True
+    seen = service.last_seen_up or service.created_at
+    silent_seconds = timeutils.delta_seconds(seen, timeutils.utcnow(with_timezone=True))
+    return bool(abs(silent_seconds) <= host.conf.service_down_time)
 
 
 def _order(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:

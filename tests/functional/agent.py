@@ -93,6 +93,8 @@ def make_conf(directory: Path, patience_seconds: float, options: dict[str, Any])
         # Tests run periodic tasks and count: nothing may happen by itself.
         "periodic_enable": False,
         "report_interval": 0,
+        # So the record of a service is as old as the template that it is from.
+        "service_down_time": 86400,
         # Nobody plugs anything here: tests that want the event send it themselves.
         "compute.live_migration_wait_for_vif_plug": False,
         "rpc_response_timeout": int(patience_seconds),

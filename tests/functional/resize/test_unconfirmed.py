@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from oslo_utils import timeutils
 
 from computed import errors
 from tests.functional.cloud import HOST, Cloud
@@ -13,9 +14,10 @@ from tests.functional.conductor_role import ConductorRole
 from tests.functional.resize.looking import SECOND, states_of
 
 TASK = "_poll_unconfirmed_resizes"
+LONG_AGO = "2001-01-01T00:00:00Z"
 
 
-def resized(pair: Cloud, *, ago: str = "2001-01-01T00:00:00Z") -> tuple[ConductorRole, str, str]:
+def resized(pair: Cloud, *, ago: str = LONG_AGO) -> tuple[ConductorRole, str, str]:
     role = ConductorRole(pair)
     (uuid,) = pair.boot(host=HOST)
     migration = role.resize(uuid, "m1.micro", to=SECOND)
@@ -114,6 +116,55 @@ def test_an_order_that_arrived_all_the_same_is_not_taken_back(
     pair.agents[SECOND].run_periodic(TASK)
     pair.settle()
     assert role.migrations(uuid)[0]["status"] == "confirmed"
+
+
+def set_service(pair: Cloud, host: str, **fields: Any) -> None:
+    with pair.embedded.store.transaction() as records:
+        row = records.first("Service", host=host)
+        assert row is not None
+        records.update("Service", row, fields)
+
+
+@pytest.mark.parametrize(
+    "down",
+    [{"forced_down": True}, {"last_seen_up": LONG_AGO}, {"last_seen_up": None, "created_at": LONG_AGO}],
+    ids=["forced down", "silent", "never heard of"],
+)
+def test_it_waits_for_a_source_that_is_down(pair: Cloud, down: dict[str, Any]) -> None:
+    role, uuid, _ = resized(pair)
+    pair.agents[HOST].kill()
+    set_service(pair, HOST, **down)
+    pair.agents[SECOND].run_periodic(TASK)
+    pair.agents[SECOND].wait_idle(10)
+    assert role.migrations(uuid)[0]["status"] == "finished"
+    assert "confirmResize" not in [row["action"] for row in pair.rows("InstanceAction", instance_uuid=uuid)]
+    pair.start_agent()
+    set_service(pair, HOST, forced_down=False, last_seen_up=timeutils.utcnow().isoformat() + "Z")
+    pair.agents[SECOND].run_periodic(TASK)
+    pair.wait_for(uuid, vm_state="active")
+    pair.settle()
+    assert role.migrations(uuid)[0]["status"] == "confirmed"
+
+
+def test_it_waits_while_nobody_can_say_whether_the_source_is_up(pair: Cloud) -> None:
+    role, uuid, _ = resized(pair)
+    pair.trouble("Service", "get_by_compute_host", errors.InternalError(err="no"))
+    pair.agents[SECOND].run_periodic(TASK)
+    pair.settle()
+    assert role.migrations(uuid)[0]["status"] == "finished"
+
+
+def test_between_cells_the_conductor_finds_the_source(pair: Cloud) -> None:
+    """The record of its service is in the other cell, which this one cannot read."""
+    role, uuid, migration = resized(pair)
+    with pair.embedded.store.transaction() as records:
+        row = records.first("Migration", uuid=migration)
+        assert row is not None
+        records.update("Migration", row, {"cross_cell_move": True, "updated_at": LONG_AGO})
+    with pair.counting() as counts:
+        pair.agents[SECOND].run_periodic(TASK)
+    assert counts.conductor["Service", "get_by_compute_host"] == 0
+    assert role.migrations(uuid)[0]["status"] == "confirming"
 
 
 def test_not_before_its_time(pair: Cloud) -> None:
