@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from computed.clients.port_resources import FindProviders, Providers
+from computed.clients.port_resources import FindAllProviders, FindProviders, Providers
 
 
 class NetworkService(Protocol):
@@ -49,13 +49,14 @@ class NetworkService(Protocol):
         *,
         host: str,
         migration: Any = None,
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindAllProviders | None = None,
     ) -> Any:
         """Set host, profile and device owner on all ports of the instance that are bound elsewhere, and
         return the NetworkInfo as it is then (before a guest is made on a new host).
 
         With a `migration` that is a live one the profiles are left as they are. `providers` as for
-        `allocate`; None leaves what the ports have. Raises PortBindingFailed, PortUpdateFailed."""
+        `allocate`, or says who serves all the ports when it is called; None leaves what the ports have, which
+        is right only where they have been before. Raises PortBindingFailed, PortUpdateFailed."""
 
     # Moves with two bindings. Those that take no ports of their own look at the instance's info cache.
 

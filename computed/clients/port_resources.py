@@ -6,7 +6,7 @@ Neutron tells it as `resource_request` of a port: in the older form one set of r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,10 @@ FindProviders = Callable[[PortResources], Providers]
 """Makes room in placement for a port and says who serves it."""
 
 
+FindAllProviders = Callable[[Sequence[PortResources]], Providers]
+"""Says who serves all the ports of an instance that ask for anything; whom nobody serves is left out."""
+
+
 def resources_of(port: Mapping[str, Any]) -> PortResources | None:
     """What a port asks of placement; None when nothing."""
     request = port.get("resource_request") or {}
@@ -57,6 +61,37 @@ def providers_for(port: Mapping[str, Any], providers: Providers | FindProviders 
         return providers or {}
     wanted = resources_of(port)
     return providers(wanted) if wanted is not None else {}
+
+
+def providers_for_all(
+    ports: Sequence[Mapping[str, Any]], providers: Providers | FindAllProviders | None
+) -> Providers | None:
+    """Who serves the ports, None when nothing is known; asked for only when one of them asks for anything."""
+    if not callable(providers):
+        return providers
+    wanted = [found for port in ports if (found := resources_of(port)) is not None]
+    return providers(wanted) if wanted else {}
+
+
+def match(
+    groups: Sequence[ResourceGroup],
+    held: Mapping[str, Mapping[str, int]],
+    traits: Mapping[str, Collection[str]],
+) -> dict[str, list[str]] | None:
+    """Which provider serves which group when all of them together hold `held` (provider uuid → resource
+    class → amount); None when that cannot be. Of several ways any is right: placement does not keep which.
+    """
+    if not groups:
+        return {}
+    group, *others = groups
+    for uuid, amounts in held.items():
+        left = {name: amounts.get(name, 0) - amount for name, amount in group.resources.items()}
+        if any(amount < 0 for amount in left.values()) or not set(group.required) <= set(traits[uuid]):
+            continue
+        found = match(others, {**held, uuid: {**amounts, **left}}, traits)
+        if found is not None:
+            return {group.id: [uuid], **found}
+    return None
 
 
 def held_by(port: Mapping[str, Any]) -> dict[str, dict[str, dict[str, int]]]:

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from computed import errors
-from computed.clients.port_resources import FindProviders, Providers
+from computed.clients.port_resources import FindAllProviders, FindProviders, Providers, providers_for_all
 from computed.embedded import ports
 from computed.embedded.answering import Answering
 from computed.embedded.store import DuplicateKey, Fields, Records, Store
 from computed.embedded.subnet import Subnet
 from computed.objects.network_model import NetworkInfo
+from computed.states import MigrationType
 
 
 class BridgeNetwork(Answering):
@@ -103,10 +104,19 @@ class BridgeNetwork(Answering):
         *,
         host: str,
         migration: Any = None,
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindAllProviders | None = None,
     ) -> NetworkInfo:
-        """Every port is on `host`, which stands alone unless other bindings were asked for."""
-        self._update("bind_to_host", instance, lambda port: ports.bound(port, host))
+        """Every port is on `host`, which stands alone unless other bindings were asked for.
+
+        Raises PortUpdateFailed when nobody in `providers` serves a port's resource request.
+        """
+        if migration is not None and migration.migration_type == MigrationType.LIVE_MIGRATION:
+            providers = None
+        with self._store.transaction() as records:
+            there = records.find("Port", instance_uuid=instance.uuid)
+        # Placement is asked outside of our transaction.
+        found = providers_for_all([ports.told(port) for port in there], providers)
+        self._update("bind_to_host", instance, lambda port: ports.rebound(port, host, found))
         with self._store.transaction() as records:
             return self._info(records, instance)
 

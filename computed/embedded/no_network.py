@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from computed import errors
-from computed.clients.port_resources import FindProviders, Providers
+from computed.clients.port_resources import FindAllProviders, FindProviders, Providers
 from computed.objects.network_model import NetworkInfo
 
 
@@ -48,7 +48,7 @@ class NoNetwork:
         *,
         host: str,
         migration: Any = None,
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindAllProviders | None = None,
     ) -> NetworkInfo:
         """Nothing to bind."""
         return NetworkInfo()

@@ -78,6 +78,16 @@ def bound(port: Fields, host: str) -> Fields:
     return {"host": host, "inactive_hosts": inactive, "profile": {}}
 
 
+def rebound(port: Fields, host: str, providers: Providers | None) -> Fields:
+    """The changes that bind a port to `host`; who serves its resource request stays when `providers` is
+    None. Raises PortUpdateFailed for nobody."""
+    changes = bound(port, host)
+    if providers is not None:
+        return {**changes, **served(port, providers)}
+    allocation = (port.get("profile") or {}).get("allocation")
+    return {**changes, "profile": {"allocation": allocation}} if changes and allocation else changes
+
+
 def unbound(port: Fields, host: str) -> Fields:
     """The changes that forget the binding to `host`."""
     return {
@@ -100,10 +110,10 @@ def binding(port: Fields, host: str) -> dict[str, Any]:
 
 def served(port: Fields, providers: Providers | FindProviders | None) -> Fields:
     """The changes that name who serves the port's resource request; raises PortUpdateFailed for nobody."""
-    wanted = resources_of(_told(port))
+    wanted = resources_of(told(port))
     if wanted is None:
         return {}
-    found = providers_for(_told(port), providers)
+    found = providers_for(told(port), providers)
     try:
         allocation = {group.id: found[group.id][0] for group in wanted.groups}
     except KeyError as exc:
@@ -113,10 +123,10 @@ def served(port: Fields, providers: Providers | FindProviders | None) -> Fields:
 
 def held(port: Fields) -> dict[str, Any]:
     """What placement holds for a port."""
-    return held_by(_told(port))
+    return held_by(told(port))
 
 
-def _told(port: Fields) -> dict[str, Any]:
+def told(port: Fields) -> dict[str, Any]:
     """The parts of a port that resources are about, with neutron's names."""
     return {
         "id": port["uuid"],

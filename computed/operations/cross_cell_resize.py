@@ -208,8 +208,11 @@ def _of_snapshot(host: ComputeHost, context: Any, spec: GuestSpec, snapshot_id: 
 
 
 def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    providers = network.providers_held(host, context, instance)
     with network.cache_lock(host, instance):
-        network_info = host.network.bind_to_host(context, instance, host=host.name, migration=migration)
+        network_info = host.network.bind_to_host(
+            context, instance, host=host.name, migration=migration, providers=providers
+        )
         network.remember(instance, network_info)
 
 

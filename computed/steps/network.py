@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
+from computed.clients.port_resources import match
 from computed.objects.network_model import NetworkInfo
 from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
+    from computed.clients.port_resources import FindAllProviders, PortResources, Providers
     from computed.lib.undo import UndoStack
     from computed.steps.build_order import BuildOrder
     from computed.steps.host import ComputeHost
@@ -140,6 +143,42 @@ def providers_of(request_spec: Any) -> dict[str, list[str]]:
         for group in request_spec.requested_resources or ()
         if group.requester_id and group.provider_uuids
     }
+
+
+def providers_held(
+    host: ComputeHost, context: Any, instance: Any, *, is_elsewhere: bool = False
+) -> FindAllProviders:
+    """Finds who serves the ports in what placement holds for the instance, for whoever is not told: a move
+    back, or one that goes on after a restart. `is_elsewhere` leaves the providers of this host out.
+
+    Placement is asked only for ports that ask something of it; what it raises then, the call raises.
+    """
+
+    def find(wanted: Sequence[PortResources]) -> Providers:
+        groups = [group for port in wanted for group in port.groups]
+        classes = {name for group in groups for name in group.resources}
+        here = _own_providers(host, context) if is_elsewhere else frozenset()
+        said = host.placement.get_allocations(context, instance.uuid)["allocations"]
+        held = {
+            uuid: part["resources"]
+            for uuid, part in said.items()
+            if uuid not in here and classes & part["resources"].keys()
+        }
+        traits = {uuid: host.placement.traits(context, uuid)[0] for uuid in held}
+        found = match(groups, held, traits)
+        if found is None:
+            LOG.warning("Instance %s holds nothing that serves its ports: %s", instance.uuid, sorted(held))
+        return found or {}
+
+    return find
+
+
+def _own_providers(host: ComputeHost, context: Any) -> frozenset[str]:
+    """The providers of this host's nodes and what is below them."""
+    roots = host.driver.node_uuids().values()
+    return frozenset(
+        provider.uuid for root in roots for provider in host.placement.providers_in_tree(context, root)
+    )
 
 
 def _tags(requested: Any, count: int) -> list[str | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import MigrationStatus, VmState
-from computed.steps import volumes
+from computed.steps import network, volumes
 from computed.steps.patience import insistently, patiently
 from computed.steps.records import save, set_migration_status
 
@@ -96,8 +96,9 @@ def try_return_allocation(host: ComputeHost, context: Any, instance: Any, migrat
 
 def try_bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     """Bind the ports to the host that the instance is on, after a failure that matters more."""
+    providers = network.providers_held(host, context, instance)
     try:
-        host.network.bind_to_host(context, instance, host=host.name, migration=migration)
+        host.network.bind_to_host(context, instance, host=host.name, migration=migration, providers=providers)
     except Exception as error:
         LOG.error("Instance %s: its ports may not be bound to %s: %s", instance.uuid, host.name, error)
 

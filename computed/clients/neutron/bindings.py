@@ -10,6 +10,7 @@ from computed import errors
 from computed.clients.neutron import info, ports
 from computed.clients.neutron.rest import NeutronRest
 from computed.clients.neutron.views import Views, cached, device_owner
+from computed.clients.port_resources import FindAllProviders, Providers, providers_for_all
 from computed.objects.network_model import NetworkInfo
 from computed.states import MigrationType
 
@@ -43,12 +44,12 @@ class Bindings(Views):
         *,
         host: str,
         migration: Any = None,
-        providers: Mapping[str, Sequence[str]] | None = None,
+        providers: Providers | FindAllProviders | None = None,
     ) -> NetworkInfo:
         """Bind the instance's ports to `host` where they are bound elsewhere or not at all.
 
-        Returns the NetworkInfo as it is then. Raises PortBindingFailed, and PortUpdateFailed when nobody
-        in `providers` serves a port's resource request.
+        Returns the NetworkInfo as it is then. Raises PortBindingFailed, PortUpdateFailed when nobody in
+        `providers` serves a port's resource request, and what `providers` raises.
         """
         admin = self._admin(context)
         if migration is not None and migration.migration_type == MigrationType.LIVE_MIGRATION:
@@ -57,7 +58,8 @@ class Bindings(Views):
         owner = device_owner(instance)
         there = self._ports_of(admin, instance)
         # What cannot be served is found out before any port has changed.
-        bodies = [ports.rebinding(port, owner, host, providers) for port in there]
+        found = providers_for_all(there, providers)
+        bodies = [ports.rebinding(port, owner, host, found) for port in there]
         bound = [ports.rebind(admin, port, host, body) for port, body in zip(there, bodies, strict=True)]
         LOG.debug("Instance %s: %d ports are bound to host %s", instance.uuid, len(bound), host)
         return self._read(admin, instance, bound)

@@ -124,14 +124,15 @@ class Evacuation(Attempt):
                 self.instance,
                 host=self.host.name,
                 migration=self.order.migration,
-                providers=network.providers_of(self.order.request_spec) or None,
+                providers=network.providers_of(self.order.request_spec),
             )
             network.remember(self.instance, network_info)
         return network_info
 
     def _return_ports(self, before: Any, source: str) -> None:
         network.remember(self.instance, before)
-        self.host.network.bind_to_host(self.context, self.instance, host=source)
+        providers = network.providers_held(self.host, self.context, self.instance, is_elsewhere=True)
+        self.host.network.bind_to_host(self.context, self.instance, host=source, providers=providers)
 
     def _take_guest_away(self) -> None:
         # Disks that were here before are the server's own.

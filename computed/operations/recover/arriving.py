@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors, objects
 from computed.operations.recover.lane import Start, fail, in_lane
 from computed.states import REBUILDING_STATES, MigrationStatus
-from computed.steps import moves
+from computed.steps import moves, network
 from computed.steps.guest import doomed_guest
 from computed.steps.power import has_guest
 from computed.steps.shared_storage import is_shared
@@ -87,6 +87,7 @@ def _end(host: ComputeHost, context: RequestContext, migration: Any, instance: A
 
 def _return_ports(host: ComputeHost, context: RequestContext, instance: Any) -> None:
     try:
-        host.network.bind_to_host(context, instance, host=instance.host)
+        providers = network.providers_held(host, context, instance, is_elsewhere=True)
+        host.network.bind_to_host(context, instance, host=instance.host, providers=providers)
     except Exception as error:
         LOG.warning("The ports of instance %s may still be bound to this host: %s", instance.uuid, error)

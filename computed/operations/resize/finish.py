@@ -110,7 +110,9 @@ class _Finish:
                 self._record()
 
     def _bind(self, request_spec: Any) -> None:
-        """Bring the ports here."""
+        """Bring the ports here; a leg that is done again after a restart is not told who serves them."""
+        told = network.providers_of(request_spec)
+        held = network.providers_held(self.host, self.context, self.instance)
         with network.cache_lock(self.host, self.instance):
             network_info = insistently(
                 f"Binding the ports of instance {self.instance.uuid}",
@@ -119,7 +121,7 @@ class _Finish:
                     self.instance,
                     host=self.host.name,
                     migration=self.migration,
-                    providers=network.providers_of(request_spec) or None,
+                    providers=told or held,
                 ),
                 stopping=self.host.stopping,
             )

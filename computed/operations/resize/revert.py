@@ -113,7 +113,7 @@ def finish_revert_resize(
         with erring(host, instance, back_to=VmState.ACTIVE):
             instance.load(*PARTS)
             if _begin(host, context, instance, migration):
-                _take_back(host, context, instance, migration, request_spec)
+                _take_back(host, context, instance, migration)
     except Exception:
         if not overtaken.settle(host, context, instance, migration, is_made_here=True):
             # It is here, broken as it is, and nowhere else.
@@ -146,14 +146,14 @@ def _begin(host: ComputeHost, context: Any, instance: Any, migration: Any) -> bo
     return True
 
 
-def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
+def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
     was_stopped = resizing.was(instance) == VmState.STOPPED
     resizing.return_allocation(host, context, instance, migration)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     bdms = resizing.adapt_swap(host, context, instance, bdms, old=instance.new_flavor, new=instance.flavor)
     with announced(host, context, instance, "resize_revert", bdms=bdms):
         with awaiting_plugs(host, instance) as plugging:
-            _bind(host, context, instance, migration, request_spec)
+            _bind(host, context, instance, migration)
             resizing.connect_volumes(host, context, instance, bdms)
             spec = replace(
                 known_guest(instance, bdms, shares.of(host, context, instance)), power_on=not was_stopped
@@ -167,8 +167,10 @@ def _take_back(host: ComputeHost, context: Any, instance: Any, migration: Any, r
         host.scheduler.update_instance_info(context.elevated(), objects.InstanceList(objects=[instance]))
 
 
-def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any, request_spec: Any) -> None:
-    """Bring the ports back."""
+def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
+    """Bring the ports back. Nobody says who serves them here: no scheduler was asked, so the request spec has
+    only what they ask for."""
+    providers = network.providers_held(host, context, instance)
     with network.cache_lock(host, instance):
         network_info = insistently(
             f"Binding the ports of instance {instance.uuid}",
@@ -177,7 +179,7 @@ def _bind(host: ComputeHost, context: Any, instance: Any, migration: Any, reques
                 instance,
                 host=host.name,
                 migration=migration,
-                providers=network.providers_of(request_spec) or None,
+                providers=providers,
             ),
             stopping=host.stopping,
         )

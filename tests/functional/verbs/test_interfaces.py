@@ -13,6 +13,7 @@ from oslo_messaging import RemoteError
 from computed import errors, objects
 from computed.embedded.servers import user_context
 from computed.states import Action
+from tests.functional.bandwidth import BANDWIDTH, GROUP, QOS, network_agent
 from tests.functional.cloud import Cloud
 from tests.functional.control_plane import ControlPlane
 from tests.functional.notices import TOLD, Notices
@@ -273,32 +274,10 @@ def test_a_record_that_cannot_be_written_gives_the_port_back(
 # Ports that ask something of placement
 
 
-BANDWIDTH = "CUSTOM_BANDWIDTH"
-GROUP = "aaaaaaaa-5555-4000-8000-000000000001"
-QOS = {
-    "request_groups": [{"id": GROUP, "resources": {BANDWIDTH: 300}, "required": ["CUSTOM_PHYSNET0"]}],
-    "same_subtree": [GROUP],
-}
-
-
 @pytest.fixture
 def agent_provider(cloud: Cloud) -> str:
     """The provider that a network agent of the host has made, with bandwidth for two such ports."""
-    placement, context = cloud.embedded.placement, user_context()
-    (node,) = cloud.rows("ComputeNode")
-    uuid = "aaaaaaaa-6666-4000-8000-000000000001"
-    child = placement.create_provider(context, uuid, "alone:agent", node["uuid"])
-    for make, name in (
-        (placement.ensure_resource_class, BANDWIDTH),
-        (placement.ensure_trait, "CUSTOM_PHYSNET0"),
-    ):
-        make(context, name)
-    inventory = {
-        "total": 700, "reserved": 0, "min_unit": 1, "max_unit": 700, "step_size": 1, "allocation_ratio": 1.0
-    }  # fmt: skip
-    generation = placement.put_inventories(context, uuid, {BANDWIDTH: inventory}, child.generation)
-    placement.put_traits(context, uuid, ["CUSTOM_PHYSNET0"], generation)
-    return uuid
+    return network_agent(cloud, cloud.host.name)
 
 
 def bandwidth(cloud: Cloud, uuid: str, provider: str) -> int:

@@ -105,6 +105,17 @@ def test_a_resource_request_is_served_by_the_providers_of_the_new_host(replay):
     assert replay.done()
 
 
+def test_who_serves_a_resource_request_may_be_asked_for(replay):
+    update = scenario("bind_to_host")["exchanges"][1]
+    update["body"]["port"]["binding:profile"] = {"allocation": {"group-1": "provider-1"}}
+    move = played(listing(**REQUEST), update, *described())
+    replay.run("bind_to_host", move, host="netprobe", providers=lambda wanted: {"group-1": ["provider-1"]})
+    assert replay.done()
+    with pytest.raises(errors.PortUpdateFailed):
+        replay.run("bind_to_host", played(listing(**REQUEST)), host="netprobe", providers=lambda wanted: {})
+    assert replay.done()
+
+
 def test_nothing_is_bound_when_nobody_serves_a_resource_request(replay):
     with pytest.raises(errors.PortUpdateFailed):
         replay.run("bind_to_host", played(listing(**REQUEST)), host="netprobe", providers={})

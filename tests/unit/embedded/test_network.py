@@ -70,6 +70,28 @@ def test_a_port_that_is_bound_elsewhere_takes_its_binding_along(network: BridgeN
     assert (bindings(network, port_id), vif["profile"]) == ((THERE, []), {})
 
 
+QOS = {"request_groups": [{"id": "group", "resources": {"BANDWIDTH": 1}}]}
+
+
+def test_a_port_names_who_serves_it(network: BridgeNetwork) -> None:
+    mine = network.create_port(resource_request=QOS)
+    network.allocate(
+        None,
+        instance(),
+        host=HERE,
+        requested=wanting(port_id=mine),
+        security_groups=(),
+        providers={"group": ["old"]},
+    )
+    (vif,) = network.bind_to_host(None, instance(), host=THERE)
+    assert vif["profile"] == {"allocation": {"group": "old"}}
+    with pytest.raises(errors.PortUpdateFailed):
+        network.bind_to_host(None, instance(), host=HERE, providers={})
+    assert bindings(network, mine) == (THERE, [])
+    (vif,) = network.bind_to_host(None, instance(), host=HERE, providers=lambda wanted: {"group": ["new"]})
+    assert (bindings(network, mine), vif["profile"]) == ((HERE, []), {"allocation": {"group": "new"}})
+
+
 def test_bindings_are_made_for_the_ports_that_are_named(network: BridgeNetwork) -> None:
     allocate(network)
     assert network.create_bindings(None, instance(), host=THERE, vifs=[]) == {}
