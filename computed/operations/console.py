@@ -31,14 +31,17 @@ def get_console_output(
 
 
 def tail(log: bytes, length: int | str | None) -> bytes:
-    """The last `length` lines, all of them for None, none for what is no number."""
+    """The last `length` lines, all of them for None or a negative number, none for what is no number."""
     if length is None:
         return log
     try:
         count = int(length)
     except ValueError:
         count = 0
-    return b"\n".join(log.split(b"\n")[-count:]) if count > 0 else b""
+    if count < 0:
+        # The API lets users say -1 for "as much as there is".
+        return log
+    return b"\n".join(log.split(b"\n")[-count:]) if count else b""
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def test_stopping_a_server_of_another_host_changes_nothing(bench, server):
     assert guest(bench, server) == PowerState.RUNNING
 
 
-@pytest.mark.parametrize(("tail", "lines"), [(None, 3), (1, 1), ("2", 2), (0, 0)])
+@pytest.mark.parametrize(("tail", "lines"), [(None, 3), (1, 1), ("2", 2), (0, 0), (-1, 3)])
 def test_console(bench, server, tail, lines):
     text = bench.call("get_console_output", instance=bench.fetch(server.uuid), tail_length=tail)
     assert len(text.splitlines()) == lines

@@ -16,6 +16,8 @@ LOG = b"one\ntwo\nthree"
         ("2", b"two\nthree"),
         (99, LOG),
         (0, b""),
+        (-1, LOG),
+        ("-1", LOG),
         ("many", b""),
     ],
 )
