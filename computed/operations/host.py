@@ -33,7 +33,7 @@ def host_maintenance_mode(compute: ComputeHost, context: RequestContext, *, host
 def set_host_enabled(host: ComputeHost, context: RequestContext, *, enabled: bool) -> str:
     """Let schedulers choose this host, or keep them off; returns "enabled" or "disabled".
 
-    Raises placement's errors; the next audit then says it to placement.
+    What placement does not hear of it now it is told by the next audit.
     """
     host.tracker.set_disabled(context, not enabled)
     return "enabled" if enabled else "disabled"

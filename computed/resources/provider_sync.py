@@ -98,12 +98,13 @@ class ProviderSync:
                 return
             try:
                 self._client.put_traits(context, node_uuid, wanted, generation)
-                break
+                return
             except errors.ResourceProviderUpdateConflict:
                 if attempt == ATTEMPTS:
                     raise
-        with self._lock:
-            self._trees.pop(node_uuid, None)
+            finally:
+                # Also when no answer came: what placement has now is not known.
+                self.forget(node_uuid)
 
     def delete_tree(self, context: Any, node_uuid: str) -> None:
         """Delete a node's providers, children first, with whatever is still allocated there.

@@ -123,13 +123,17 @@ class ResourceTracker(Rooms):
     def set_disabled(self, context: Any, disabled: bool) -> None:
         """The service was disabled or enabled: show it on the nodes' providers (COMPUTE_STATUS_DISABLED).
 
-        Two requests a node at most. Raises what placement raises; the next audit then sets it right.
+        Two requests a node at most. Never raises: what cannot be told of one node does not keep the others
+        from being told, and the next audit sets it right.
         """
         if self._service is not None:
             self._service.disabled = disabled
             self._service.obj_reset_changes(["disabled"])
         for node in self._nodes:
-            self._sync.set_disabled(context, node.uuid, disabled)
+            try:
+                self._sync.set_disabled(context, node.uuid, disabled)
+            except Exception as exc:
+                LOG.warning("Whether node %s is disabled is told by the next audit: %s", node.name, exc)
 
     def reset(self) -> None:
         """Read everything that is remembered of placement and the records anew at the next audit (SIGHUP)."""

@@ -123,7 +123,7 @@ def _try(host: ComputeHost, news: _News) -> bool:
 def apply(host: ComputeHost, context: RequestContext, *, is_reachable: bool, reason: str | None) -> None:
     """Disable or enable the service of `host`. One that an operator has disabled stays so.
 
-    Raises what the conductor raises; placement's failures are left to the next audit.
+    Raises what the conductor raises.
     """
     try:
         record = objects.Service.get_by_compute_host(context, host.name)
@@ -143,7 +143,4 @@ def apply(host: ComputeHost, context: RequestContext, *, is_reachable: bool, rea
         LOG.error("This compute service is disabled: %s", reason)
     else:
         LOG.info("The hypervisor is back, and so is this compute service")
-    try:
-        host.tracker.set_disabled(context, is_disabled)
-    except (errors.NovaException, errors.ComputedError) as error:
-        LOG.warning("Placement is told by the next audit that the service has changed: %s", error)
+    host.tracker.set_disabled(context, is_disabled)

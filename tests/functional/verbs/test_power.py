@@ -228,6 +228,15 @@ def test_disabling_and_enabling_the_host(bench):
     assert "COMPUTE_STATUS_DISABLED" not in bench.placement.traits(bench.context, node)[0]
 
 
+@pytest.mark.parametrize(("enabled", "answer"), [(False, "disabled"), (True, "enabled")])
+def test_disabling_the_host_is_heard_while_placement_is_away(bench, monkeypatch, enabled, answer):
+    def away(*arguments):
+        raise errors.ResourceProviderTraitRetrievalFailed(uuid="x")
+
+    monkeypatch.setattr(bench.host.tracker._sync._client, "traits", away)
+    assert bench.call("set_host_enabled", enabled=enabled) == answer
+
+
 @pytest.mark.parametrize(("vnic_type", "faults"), [("normal", 1), ("direct", 0)])
 def test_a_hard_reboot_may_wait_for_the_plugs_of_some_ports(bench, server, vnic_type, faults):
     """A workaround of the operator's; here nobody reports the plugs, and the guest runs all the same."""

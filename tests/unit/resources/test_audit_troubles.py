@@ -310,6 +310,55 @@ def test_set_disabled_is_at_once_and_the_next_audit_agrees(tracker, store, place
     assert "COMPUTE_STATUS_DISABLED" not in traits(placement)
 
 
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("node", [UUID, OTHER_UUID])
+@pytest.mark.parametrize("failure", [errors.ResourceProviderUpdateFailed(url="x", error="y"), ValueError()])
+def test_what_one_node_could_not_be_told_is_told_by_the_next_audit(
+    two_nodes, placement, context, monkeypatch, failure, node, is_done
+):
+    """`is_done`: placement has done it, and its answer is lost."""
+    put_traits = placement.put_traits
+
+    def put(context, uuid, *rest):
+        generation = put_traits(context, uuid, *rest) if uuid != node or is_done else None
+        if uuid == node:
+            raise failure
+        return generation
+
+    def disabled():
+        return {uuid for uuid, tree in placement.trees.items() if "COMPUTE_STATUS_DISABLED" in tree[2]}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(placement, "put_traits", put)
+        two_nodes.tracker.set_disabled(context, True)
+    assert disabled() | {node} == {UUID, OTHER_UUID}
+    two_nodes.tracker.update_available_resource(context)
+    assert disabled() == {UUID, OTHER_UUID}
+    with monkeypatch.context() as patch:
+        patch.setattr(placement, "is_down", True)
+        two_nodes.tracker.set_disabled(context, False)
+    assert disabled() == {UUID, OTHER_UUID}
+    two_nodes.tracker.update_available_resource(context)
+    assert disabled() == set()
+
+
+def test_an_answer_that_is_lost_does_not_leave_the_trait_behind(tracker, placement, context, monkeypatch):
+    put_traits = placement.put_traits
+
+    def lose(*arguments):
+        put_traits(*arguments)
+        raise errors.PlacementAPIConnectFailure()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(placement, "put_traits", lose)
+        tracker.set_disabled(context, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(placement, "is_down", True)
+        tracker.set_disabled(context, False)
+    tracker.update_available_resource(context)
+    assert "COMPUTE_STATUS_DISABLED" not in traits(placement)
+
+
 def test_without_a_service_record_the_trait_stays_as_it_is(make_host, store, placement, context):
     store.service = None
     tracker = make_host().tracker
