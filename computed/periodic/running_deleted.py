@@ -65,8 +65,29 @@ def _act(host: ComputeHost, context: Any, instance: Any) -> None:
         host.driver.power_off(instance)
     elif action == "reap":
         admin = context.elevated(read_deleted="yes")
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(admin, instance.uuid, use_slave=True)
+        bdms = _mappings(host, admin, instance)
         host.events.forget(instance.uuid)
         removal.remove_guest(host, admin, instance, bdms)
         volume_release.release(host, admin, instance, bdms)
         host.tracker.release(instance)
+
+
+def _mappings(host: ComputeHost, context: Any, instance: Any) -> list[Any]:
+    """The instance's disks and volumes, without those that were detached from it while it lived.
+
+    Those that went before their instance may also have gone with it, from a record whose agent was away: then
+    the volume service may still have the attachment. One request, and only when there is such a mapping;
+    raises what it raises.
+    """
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid, use_slave=True)
+    known: set[str] = set()
+    if any(_went_before(bdm, instance) and bdm.attachment_id for bdm in bdms):
+        known = {attachment.id for attachment in host.volumes.attachments(context, instance.uuid)}
+    return [bdm for bdm in bdms if not _went_before(bdm, instance) or bdm.attachment_id in known]
+
+
+def _went_before(bdm: Any, instance: Any) -> bool:
+    """Whether a mapping was removed before its instance was; when nobody knows, it may have been."""
+    if bdm.deleted_at is None:
+        return False
+    return bool(instance.deleted_at is None or bdm.deleted_at < instance.deleted_at)
