@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from computed.clients.port_resources import FindAllProviders, FindProviders, Providers
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The ports of an instance as one reading has them: NetworkInfo, and the hosts that they are bound to
+    (without those that are bound to none)."""
+
+    network_info: Any
+    hosts: frozenset[str]
 
 
 class NetworkService(Protocol):
@@ -41,6 +51,9 @@ class NetworkService(Protocol):
 
     def network_info(self, context: Any, instance: Any) -> Any:
         """The current NetworkInfo of an instance as the service has it, in the order of the info cache."""
+
+    def locate(self, context: Any, instance: Any) -> Located:
+        """The same, by the same requests, and where the ports are bound."""
 
     def bind_to_host(
         self,

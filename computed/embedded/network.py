@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from computed import errors
+from computed.clients.network import Located
 from computed.clients.port_resources import FindAllProviders, FindProviders, Providers, providers_for_all
 from computed.embedded import ports
 from computed.embedded.answering import Answering
@@ -90,6 +91,13 @@ class BridgeNetwork(Answering):
         """The instance's interfaces, in the order of the info cache, then the others, oldest first."""
         with self._answering("network_info") as records:
             return self._info(records, instance)
+
+    def locate(self, context: Any, instance: Any) -> Located:
+        """The same, and the hosts of their active bindings."""
+        with self._answering("network_info") as records:
+            there = records.find("Port", instance_uuid=instance.uuid)
+            hosts = frozenset(port["host"] for port in there if port.get("host"))
+            return Located(self._info(records, instance), hosts)
 
     # Where the ports are bound
 
@@ -213,16 +221,8 @@ class BridgeNetwork(Answering):
     def _take(
         self, records: Records, port_id: str, taken: Fields, providers: Providers | FindProviders | None
     ) -> Fields:
-        port = self._unused_port(records, port_id)
+        port = _unused_port(records, port_id)
         return records.update("Port", port, {**taken, **ports.served(port, providers)})
-
-    def _unused_port(self, records: Records, port_id: str) -> Fields:
-        port = records.first("Port", uuid=port_id)
-        if port is None:
-            raise errors.PortNotFound(port_id=port_id)
-        if port["instance_uuid"]:
-            raise errors.PortInUse(port_id=port_id)
-        return port
 
     def _address_wanted(self, request: Any) -> str | None:
         if request is None:
@@ -265,6 +265,15 @@ class BridgeNetwork(Answering):
         there = records.find("Port", instance_uuid=instance.uuid)
         place = {vif["id"]: number for number, vif in enumerate(_cached(instance))}
         return ports.describe(self._subnet, sorted(there, key=lambda p: place.get(p["uuid"], len(place))))
+
+
+def _unused_port(records: Records, port_id: str) -> Fields:
+    port = records.first("Port", uuid=port_id)
+    if port is None:
+        raise errors.PortNotFound(port_id=port_id)
+    if port["instance_uuid"]:
+        raise errors.PortInUse(port_id=port_id)
+    return port
 
 
 def _cached(instance: Any) -> Sequence[Any]:

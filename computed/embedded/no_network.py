@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from computed import errors
+from computed.clients.network import Located
 from computed.clients.port_resources import FindAllProviders, FindProviders, Providers
 from computed.objects.network_model import NetworkInfo
 
@@ -40,6 +41,10 @@ class NoNetwork:
     def network_info(self, context: Any, instance: Any) -> NetworkInfo:
         """No interface."""
         return NetworkInfo()
+
+    def locate(self, context: Any, instance: Any) -> Located:
+        """No interface, so none that is anywhere."""
+        return Located(NetworkInfo(), frozenset())
 
     def bind_to_host(
         self,

@@ -119,11 +119,24 @@ def refresh(host: ComputeHost, context: Any, instance: Any, *, keep_vanished: bo
         network_info = host.network.network_info(context, instance)
         if keep_vanished:
             network_info = _with_vanished(before, network_info)
-        if network_info.json() == before.json():
-            return False
-        instance.info_cache.network_info = network_info
-        instance.info_cache.save()
-        return True
+        return _record(instance, before, network_info)
+
+
+def locate(host: ComputeHost, context: Any, instance: Any) -> frozenset[str]:
+    """Do as `refresh`, and return the hosts that the instance's ports are bound to."""
+    with cache_lock(host, instance):
+        before = fresh(instance)
+        found = host.network.locate(context, instance)
+        _record(instance, before, found.network_info)
+        return found.hosts
+
+
+def _record(instance: Any, before: Any, now: Any) -> bool:
+    if now.json() == before.json():
+        return False
+    instance.info_cache.network_info = now
+    instance.info_cache.save()
+    return True
 
 
 def _with_vanished(before: Any, now: Any) -> Any:

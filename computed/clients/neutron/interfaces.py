@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from computed import errors
+from computed.clients.network import Located
 from computed.clients.neutron.views import Freeing, Views, given_ports
 from computed.clients.port_resources import held_by
 from computed.objects.network_model import NetworkInfo
@@ -68,5 +69,12 @@ class Interfaces(Views):
 
         Five requests, however many ports there are.
         """
+        network_info: NetworkInfo = self.locate(context, instance).network_info
+        return network_info
+
+    def locate(self, context: Any, instance: Any) -> Located:
+        """The same, and where they are bound."""
         admin = self._admin(context)
-        return self._read(admin, instance, self._ports_of(admin, instance))
+        there = self._ports_of(admin, instance)
+        hosts = frozenset(port["binding:host_id"] for port in there if port.get("binding:host_id"))
+        return Located(self._read(admin, instance, there), hosts)

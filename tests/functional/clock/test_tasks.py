@@ -205,13 +205,13 @@ def test_stuck_reboot_becomes_a_hard_one(world: World) -> None:
 def looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The instances whose network is asked for, in order."""
     asked: list[str] = []
-    network_info = world.network.network_info
+    locate = world.network.locate
 
     def watched(context: object, instance: objects.Instance) -> object:
         asked.append(instance.uuid)
-        return network_info(context, instance)
+        return locate(context, instance)
 
-    monkeypatch.setattr(world.network, "network_info", watched)
+    monkeypatch.setattr(world.network, "locate", watched)
     return asked
 
 
@@ -233,7 +233,7 @@ def test_network_service_that_fails_leaves_no_faults(world: World, monkeypatch: 
         failed.append(instance.uuid)
         raise errors.NetworkServiceUnavailable("test")
 
-    monkeypatch.setattr(world.network, "network_info", fail)
+    monkeypatch.setattr(world.network, "locate", fail)
     world.run(network_cache.Healer())
     assert failed == [instance.uuid]
     assert world.faults(instance) == []

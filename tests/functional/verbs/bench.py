@@ -17,6 +17,7 @@ from oslo_config import cfg
 from oslo_messaging import opts as messaging_options
 
 from computed import errors, objects
+from computed.clients.network import Located
 from computed.clients.placement import PlacementClient
 from computed.clients.serializer import WireSerializer
 from computed.cmd import wiring
@@ -96,6 +97,10 @@ class PortNetwork:
     def network_info(self, context, instance):
         self._step("network_info")
         return self._info(self.of(instance.uuid))
+
+    def locate(self, context, instance):
+        hosts = {port["host"] for port in self.of(instance.uuid)} - {None}
+        return Located(self.network_info(context, instance), frozenset(hosts))
 
     def bind_to_host(self, context, instance, *, host, migration=None, providers=None):
         for port in self.of(instance.uuid):

@@ -78,6 +78,19 @@ def test_reading_two_ports_takes_no_more_requests_than_reading_one(replay):
     assert sum(replay.network.requests.values()) - one == one == 5
 
 
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [(("here", "here"), {"here"}), (("here", "there"), {"here", "there"}), (("", None), set())],
+)
+def test_where_ports_are_bound_is_told_by_the_same_requests(replay, hosts, expected):
+    played = scenario("network_info_two")
+    for port, host in zip(played["exchanges"][0]["answer"]["ports"], hosts, strict=True):
+        port["binding:host_id"] = host
+    found = replay.run("locate", played)
+    assert (plain(found.network_info), found.hosts) == (played["result"], expected)
+    assert replay.done()
+
+
 def test_the_cache_has_the_keys_that_stock_writes(replay):
     sample = json.loads((SAMPLES / "instance_info_cache.json").read_text())
     stock = json.loads(sample["nova_object.data"]["network_info"])[0]

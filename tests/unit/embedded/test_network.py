@@ -56,6 +56,15 @@ def test_a_second_binding_is_made_switched_to_and_the_first_one_deleted(network:
     assert bindings(network, port_id) == (THERE, [])
 
 
+def test_ports_are_located_by_their_active_bindings(network: BridgeNetwork) -> None:
+    allocate(network)
+    network.create_bindings(None, instance(), host=THERE)
+    found = network.locate(None, instance())
+    assert (len(found.network_info), found.hosts) == (1, {HERE})
+    network.unbind(None, instance())
+    assert network.locate(None, instance()).hosts == set()
+
+
 def test_without_a_binding_there_nothing_is_switched(network: BridgeNetwork) -> None:
     port_id = allocate(network)
     network.activate_bindings(None, instance(), host=THERE)
