@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from computed import objects
-from computed.states import TaskState, VmState
-from computed.steps import shares
+from computed.states import TaskState
+from computed.steps import shares, suspension
 from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.guest import PARTS, known_guest
@@ -16,9 +16,6 @@ from computed.steps.records import advance, require
 if TYPE_CHECKING:
     from computed.context import RequestContext
     from computed.steps.host import ComputeHost
-
-_BEFORE_SUSPEND: Final = "old_vm_state"
-"""The key of the system metadata that stock writes too: a suspended instance may be resumed by either."""
 
 # Each of these asks first whether it is still wanted: a cast that comes twice, or late, must not touch a
 # guest that has gone on since.
@@ -51,7 +48,7 @@ def suspend_instance(host: ComputeHost, context: RequestContext, *, instance: An
     with announced(host, context.elevated(), instance, "suspend"):
         with erring(host, instance, back_to=before):
             host.driver.suspend(context.elevated(), instance)
-        instance.system_metadata[_BEFORE_SUSPEND] = before
+        suspension.remember(instance, before)
         advance(host, instance, "suspend", power_state=power_state(host, instance))
 
 
@@ -68,5 +65,5 @@ def resume_instance(host: ComputeHost, context: RequestContext, *, instance: Any
             host.driver.resume(
                 context.elevated(), known_guest(instance, bdms, shares.settled(host, context, instance))
             )
-        vm_state = instance.system_metadata.pop(_BEFORE_SUSPEND, str(VmState.ACTIVE))
+        vm_state = suspension.recall(instance)
         advance(host, instance, "resume", vm_state=vm_state, power_state=power_state(host, instance))

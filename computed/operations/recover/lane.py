@@ -14,7 +14,14 @@ from computed import errors, objects
 from computed.operations.recover.second_look import SecondLook
 from computed.operations.recover.table import Remedy, Row, decide, settled
 from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskState, VmState
-from computed.steps import interrupted_departures, interrupted_resizes, power_sync, shares, shelf_marks
+from computed.steps import (
+    interrupted_departures,
+    interrupted_resizes,
+    power_sync,
+    shares,
+    shelf_marks,
+    suspension,
+)
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
 from computed.steps.handover import finish_interrupted
@@ -40,7 +47,8 @@ class Start:
 
 
 _RESUMABLE: Final = (Remedy.KEEP, Remedy.CLEAR, Remedy.SETTLE, Remedy.END_RESIZE)
-_NEVER_RESUMED: Final = (VmState.ERROR, VmState.SOFT_DELETED)
+# To start a suspended one would cost it the memory that it has put away.
+_NEVER_RESUMED: Final = (VmState.ERROR, VmState.SOFT_DELETED, VmState.SUSPENDED)
 
 
 def wants_recovery(host: ComputeHost, instance: Any, guest: int | None) -> bool:
@@ -101,6 +109,14 @@ def _has_changed(instance: Any) -> bool:
 
 
 def _recover(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    if (instance.vm_state, instance.task_state) == (
+        VmState.ACTIVE,
+        TaskState.SUSPENDING,
+    ) and guest is not None:
+        guest = suspension.outcome(host, instance, guest)
+        if host.stopping.is_set():
+            # Perhaps it was not waited for to the end: the next agent does.
+            return
     row = _row(instance, guest)
     if _wants_resume(host, instance, guest):
         guest = _resume(host, context, instance)

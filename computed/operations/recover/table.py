@@ -158,6 +158,12 @@ ROWS: Final = (
     Row(_BEGUN_REBOOTS, Remedy.SETTLE, "it runs after an interrupted reboot", guests=_RUNNING),
     Row(_BEGUN_REBOOTS, Remedy.REBOOT_HARD, "it does not run after an interrupted reboot"),
     Row((TaskState.PAUSING, TaskState.UNPAUSING), Remedy.SETTLE, "its guest tells whether it is paused"),
+    Row(
+        (TaskState.SUSPENDING,),
+        Remedy.CLEAR,
+        "nobody knows whether it is being suspended",
+        guests=(PowerState.PAUSED,),
+    ),
     Row((TaskState.SUSPENDING,), Remedy.SETTLE, "its guest tells whether it is suspended"),
     Row((TaskState.RESUMING,), Remedy.SETTLE, "it had resumed", guests=_RUNNING),
     Row((TaskState.RESUMING,), Remedy.CLEAR, "it had not resumed"),
@@ -213,8 +219,10 @@ def settled(vm_state: VmState, guest: PowerState | None) -> VmState:
     """What an instance is, going by its guest.
 
     A guest that is not there, or in no state, tells nothing; nor does any guest of an instance that is
-    rescued, resized or shelved.
+    rescued, resized or shelved. A guest that is suspended may show as one that is shut down.
     """
+    if (vm_state, guest) == (VmState.SUSPENDED, PowerState.SHUTDOWN):
+        return vm_state
     if vm_state not in _SETTLED.values() or guest not in _SETTLED:
         return vm_state
     return _SETTLED[guest]

@@ -36,10 +36,16 @@ class FakePausing(Memory, PausePort):
                     raise errors.InstanceFaultRollback(error) from error
                 guest.power_state = PowerState.SUSPENDED
 
+    def is_suspended(self, instance: Any) -> bool:
+        with self._orders.around("is_suspended", instance):
+            guest = self._store.find(instance.uuid)
+            return guest is not None and guest.defined and guest.has_saved_memory
+
     def resume(self, context: Any, spec: GuestSpec) -> None:
         with self._changing("resume", spec.instance) as guest:
-            if guest.power_state == PowerState.SUSPENDED:
+            if guest.has_saved_memory:
                 guest.power_state = PowerState.RUNNING
+                guest.is_saved = False
             elif guest.power_state != PowerState.RUNNING:
                 guest.boot()
 

@@ -41,6 +41,13 @@ class FakeGuest:
     quiesced: bool = False
     rescue: dict[str, Any] | None = None
     """What it is rescued with; None when it is not."""
+    is_saved: bool = False
+    """Whether its memory is put away although it shows as shut down, as with libvirt."""
+
+    @property
+    def has_saved_memory(self) -> bool:
+        """Whether it can go on from where it was."""
+        return self.is_saved or self.power_state == PowerState.SUSPENDED
 
     def say(self, line: str) -> None:
         """Write a line on the console; the oldest lines are forgotten."""
@@ -49,6 +56,7 @@ class FakeGuest:
     def boot(self) -> None:
         """Start from the beginning."""
         self.power_state = PowerState.RUNNING
+        self.is_saved = False
         self.boots += 1
         self.say(f"FAKE GUEST {self.name} {self.uuid}")
         self.say(f"BOOT {self.boots}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors
 from computed.states import PowerState
+from computed.virt.libvirt import ending
 from computed.virt.libvirt.codes import Failure
 from computed.virt.libvirt.engine import LibvirtPart
 from computed.virt.libvirt.plugs import plug_all
@@ -48,6 +49,10 @@ class LibvirtPausing(LibvirtPart, PausePort):
             if not _goes_on(guest):
                 raise
             raise errors.InstanceFaultRollback(error) from error
+
+    def is_suspended(self, instance: Any) -> bool:
+        guest = ending.find(self._engine, instance.uuid)
+        return guest is not None and not guest.is_active() and guest.has_managed_save()
 
     def resume(self, context: Any, spec: GuestSpec) -> None:
         guest = self._engine.connection.guest(spec.instance.uuid)

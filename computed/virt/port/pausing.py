@@ -27,6 +27,11 @@ class PausePort:
         """Put the memory of a running guest away and free what it used."""
         raise NotImplementedError
 
+    def is_suspended(self, instance: Any) -> bool:
+        """Whether the guest's memory is put away and whole, so that `resume` goes on from there; not while it
+        is still being put away. One that is not there is not suspended."""
+        raise NotImplementedError
+
     def resume(self, context: Any, spec: GuestSpec) -> None:
         """Bring a suspended guest back as it was; one whose memory is lost is started anew."""
         raise NotImplementedError

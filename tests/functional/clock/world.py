@@ -100,8 +100,10 @@ class World:
     # Records and guests
 
     def add(self, vm_state: str = "active", task_state: str | None = None, **fields: Any) -> Any:
-        """A server of this host, with a guest in the power state `guest` (None: no guest)."""
+        """A server of this host, with a guest in the power state `guest` (None: no guest) whose memory may be
+        put away all the same (`is_saved`)."""
         guest = fields.pop("guest", PowerState.RUNNING)
+        is_saved = fields.pop("is_saved", False)
         flavor = objects.Flavor(
             id=1,
             name="m1.nano",
@@ -137,7 +139,7 @@ class World:
         )
         instance.create()
         if guest is not None:
-            self.set_guest(instance.uuid, guest)
+            self.set_guest(instance.uuid, guest, is_saved=is_saved)
         self.edit(instance.uuid, **{k: v for k, v in fields.items() if k in ("deleted_at", "created_at")})
         return instance
 

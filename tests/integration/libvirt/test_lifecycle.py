@@ -79,8 +79,10 @@ def test_the_life_of_a_guest(make_bench: Callable[..., Bench]) -> None:
     driver.suspend(context, instance)
     assert bench.power_state(spec) == PowerState.SHUTDOWN
     driver.suspend(context, instance)
+    assert driver.is_suspended(instance)
     driver.resume(context, spec)
     assert bench.power_state(spec) == PowerState.RUNNING
+    assert not driver.is_suspended(instance)
     assert _ticks(bench, spec, beyond=up) and len(marks(bench.console(spec), "boot")) <= 1
 
     driver.pause(instance)
@@ -94,6 +96,7 @@ def test_the_life_of_a_guest(make_bench: Callable[..., Bench]) -> None:
     assert bench.said(spec, "boots").text == "vda=3"
     driver.destroy(context, spec)
     driver.destroy(context, spec)
+    assert not driver.is_suspended(instance)
     assert bench.leftovers(spec) == []
     assert bench.downloads == [IMAGE_ID]
 
@@ -379,6 +382,34 @@ def test_what_does_not_run_cannot_be_halted(bench: Bench) -> None:
             verb(spec.instance)
     with pytest.raises(errors.InstanceFaultRollback):
         bench.driver.suspend(bench.context, spec.instance)
+
+
+def test_a_guest_that_nobody_sees_being_suspended(bench: Bench) -> None:
+    """libvirt goes on without the agent; until the memory is whole it shows the guest as paused."""
+    spec = bench.spec()
+    driver, instance = bench.driver, spec.instance
+    driver.spawn(bench.context, spec)
+    seen: set[int] = set()
+
+    def is_off() -> bool:
+        assert not driver.is_suspended(instance) or bench.power_state(spec) == PowerState.SHUTDOWN
+        seen.add(bench.power_state(spec))
+        return PowerState.SHUTDOWN in seen
+
+    for _ in range(3):
+        seen.clear()
+        saving = threading.Thread(target=bench.virsh, args=("managedsave", instance.uuid))
+        saving.start()
+        wait_for(is_off, "end of the suspension", 30)
+        # At once: nobody may take it for one that is only off.
+        assert driver.is_suspended(instance)
+        saving.join()
+        assert seen <= {PowerState.RUNNING, PowerState.PAUSED, PowerState.SHUTDOWN}
+        driver.resume(bench.context, spec)
+        assert bench.power_state(spec) == PowerState.RUNNING
+        assert not driver.is_suspended(instance)
+    driver.power_off(instance)
+    assert not driver.is_suspended(instance)
 
 
 @pytest.mark.parametrize("verb", ["pause", "unpause", "power_off", "state"])

@@ -88,6 +88,8 @@ EXPECTED = [
     ("active", "pausing", PAUSED, Remedy.SETTLE),
     ("paused", "unpausing", ON, Remedy.SETTLE),
     ("active", "suspending", ASLEEP, Remedy.SETTLE),
+    ("active", "suspending", OFF, Remedy.SETTLE),
+    ("active", "suspending", PAUSED, Remedy.CLEAR),
     ("suspended", "resuming", ON, Remedy.SETTLE),
     ("suspended", "resuming", OFF, Remedy.CLEAR),
     # images, password, rescue
@@ -169,6 +171,7 @@ def test_a_guest_that_is_gone_never_makes_an_instance_deleted():
     [
         (VmState.STOPPED, ON, VmState.ACTIVE),
         (VmState.ACTIVE, OFF, VmState.STOPPED),
+        (VmState.SUSPENDED, OFF, VmState.SUSPENDED),
         (VmState.ACTIVE, CRASHED, VmState.STOPPED),
         (VmState.ACTIVE, PAUSED, VmState.PAUSED),
         (VmState.PAUSED, ON, VmState.ACTIVE),
