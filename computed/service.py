@@ -134,6 +134,8 @@ class Service:
         is_idle = inflight.wait_idle(timeout_seconds)
         is_idle = self._host.departures.wait_idle(_left(end)) and is_idle
         is_idle = self._host.arrivals.wait_idle(_left(end), is_coming) and is_idle
+        # What has come meanwhile came with a message, and that may not be quite done.
+        is_idle = inflight.wait_idle(_left(end)) and is_idle
         end = min(end, time.monotonic() + _PERIODIC_SECONDS)
         is_quiet = self._parts.runner.join(_left(end))
         # A task, or what a guest does by itself, has others work on instances.
@@ -142,7 +144,8 @@ class Service:
             LOG.warning(
                 "Not finished after %d s: %s",
                 time.monotonic() - began,
-                inflight.counts() or "a periodic task, or what it or an event has begun",
+                inflight.counts()
+                or "an instance on its way, a periodic task, or what it or an event has begun",
             )
         return is_idle and is_quiet
 

@@ -1,4 +1,4 @@
-"""The live migrations that are coming to this host: an agent that stops waits for them."""
+"""The instances that are coming to this host by a move: an agent that stops waits for them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Final
 
 from computed import objects
 from computed.context import get_admin_context
-from computed.states import TaskState
+from computed.states import RESIZING_STATES, TaskState
 
 LOG = logging.getLogger(__name__)
 
 _LOOK_AGAIN_SECONDS: Final = 1.0
+_COMING: Final = (TaskState.MIGRATING, *RESIZING_STATES)
 
 
 class Arrivals:
-    """Instances for which this host is ready, until they are here or their source says that they stay."""
+    """Instances for which this host is ready, until they are here or known to stay where they are."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -55,11 +56,11 @@ class Arrivals:
 
 
 def is_coming(instance_uuid: str) -> bool:
-    """Whether the record of an instance says that it migrates; a record that cannot be read is not waited
+    """Whether the record of an instance says that it is moved; a record that cannot be read is not waited
     for. One conductor call."""
     try:
         record = objects.Instance.get_by_uuid(get_admin_context(), instance_uuid, expected_attrs=[])
     except Exception as error:
         LOG.info("Instance %s is not waited for: %s", instance_uuid, error)
         return False
-    return bool(record.task_state == TaskState.MIGRATING)
+    return record.task_state in _COMING

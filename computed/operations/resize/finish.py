@@ -63,6 +63,8 @@ def finish_resize(  # noqa: PLR0913 (the arguments of the RPC)
         resizing.try_bind(host, context, instance, migration)
         resizing.try_drop_allocation(host, context, instance, migration)
         raise
+    finally:
+        host.arrivals.end(instance.uuid)
 
 
 class _Finish:

@@ -147,6 +147,8 @@ def _claim_and_send(host: ComputeHost, context: Any, order: _Order) -> None:
         # These go with the instance to its host, which saves them together with the next task state.
         instance.new_flavor = flavor
         instance.system_metadata[resizing.OLD_VM_STATE] = instance.vm_state
+        # From now on the last leg may come at any moment.
+        host.arrivals.expect(instance.uuid)
         _send(host, context, order)
 
 
@@ -180,6 +182,7 @@ def _send(host: ComputeHost, context: Any, order: _Order) -> None:
 
 def _take_back(host: ComputeHost, context: Any, order: _Order) -> None:
     """The claim is gone; give back the allocations, and what the instance was told of its resize."""
+    host.arrivals.end(order.instance.uuid)
     resizing.forget(order.instance)
     order.instance.migration_context = None
     resizing.try_return_allocation(host, context, order.instance, order.migration)
