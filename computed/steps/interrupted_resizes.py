@@ -69,11 +69,16 @@ def _make_again(host: ComputeHost, context: RequestContext, instance: Any, *, is
 def go_on(host: ComputeHost, context: RequestContext, instance: Any) -> bool:
     """Do the leg again that was interrupted here, with all its guards; False when nobody knows which.
 
-    An order that still waits in the message bus finds nothing to do afterwards.
+    An order that still waits in the message bus finds nothing to do afterwards. Between cells nothing is
+    done: the conductor waits for each leg and records its failure, and until all is over the source's record
+    looks like this although nothing was interrupted there.
     """
     migration = _migration_of(context, instance)
     if migration is None:
         return False
+    if migration.cross_cell_move:
+        LOG.info("Instance %s is resized between cells, which its conductor sees to", instance.uuid)
+        return True
     if instance.task_state == TaskState.RESIZE_REVERTING:
         _revert(host, context, instance, migration)
         return True
@@ -100,8 +105,7 @@ def _migration_of(context: RequestContext, instance: Any) -> Any:
         migration = objects.Migration.get_by_id(context, instance.migration_context.migration_id)
     except errors.MigrationNotFound:
         return None
-    # Legs of a resize between cells are the conductor's to repeat.
-    return None if migration.cross_cell_move or migration.migration_type not in _TYPES else migration
+    return migration if migration.migration_type in _TYPES else None
 
 
 def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration: Any) -> None:

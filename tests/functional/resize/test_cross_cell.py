@@ -20,6 +20,7 @@ from tests.functional.resize.looking import (
     states_of,
     used_mib,
 )
+from tests.functional.resize.test_restart import restart
 
 
 @pytest.fixture
@@ -84,6 +85,41 @@ def test_there_and_back(pair: Cloud, role: CrossCell) -> None:
     for _ in range(2):
         assert [used_mib(pair, host) for host in (HOST, SECOND)] == [128, 0]
         audit(pair)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_source_restarts_while_the_other_cell_has_it(pair: Cloud, role: CrossCell, is_there: bool) -> None:
+    """What the source's record says does not change when the server is there: it is only hidden then."""
+    (uuid,) = pair.boot(host=HOST)
+    role.begin_move(uuid)
+    role.prep_dest()
+    role.prep_source()
+    pair.set_fields(uuid, hidden=is_there)
+    before = states_of(pair, uuid)
+    assert before == ("active", "resize_migrated", HOST, HOST)
+    restart(pair, HOST)
+    assert states_of(pair, uuid) == before and pair.faults(uuid) == []
+    assert role.migration(role.uuid_of_move).status == "post-migrating" and guests(pair, HOST) == {}
+    role.finish()
+    assert states_of(pair, uuid) == ("resized", None, SECOND, SECOND)
+
+
+@pytest.mark.parametrize("host", [HOST, SECOND])
+def test_host_restarts_before_its_leg_back(pair: Cloud, role: CrossCell, host: str) -> None:
+    """The record of either cell says so from the beginning of the way back."""
+    (uuid,) = pair.boot(host=HOST)
+    role.there(uuid)
+    pair.set_fields(uuid, task_state="resize_reverting")
+    role.set_migration(role.uuid_of_move, status="reverting")
+    if host == SECOND:
+        restart(pair, host)
+    role.leg("revert_snapshot_based_resize_at_dest", SECOND)
+    if host == HOST:
+        pair.set_fields(uuid, vm_state="active", host=HOST, node=HOST)
+        restart(pair, host)
+    role.leg("finish_revert_snapshot_based_resize_at_source", HOST)
+    assert states_of(pair, uuid) == ("active", None, HOST, HOST) and pair.faults(uuid) == []
+    assert guests(pair, HOST) == {uuid: 1} and guests(pair, SECOND) == {}
 
 
 def test_destination_without_room_says_so(pair: Cloud, role: CrossCell) -> None:
