@@ -169,5 +169,6 @@ def confirm(host: ComputeHost, context: RequestContext, migration: Any) -> None:
         host.own_calls("confirm_resize", context, instance=instance, migration=migration)
     except errors.InstanceNotFound:
         LOG.info("Instance %s is gone before its resize was confirmed", migration.instance_uuid)
+        resizing.end_confirmation(host, context, migration, is_broken=True)
     except Exception:
         LOG.exception("The resize of instance %s was not confirmed", migration.instance_uuid)

@@ -125,6 +125,21 @@ def try_drop_allocation(host: ComputeHost, context: Any, instance: Any, migratio
         )
 
 
+def end_confirmation(host: ComputeHost, context: Any, migration: Any, *, is_broken: bool) -> None:
+    """End a migration that is recorded as being confirmed although its instance is past that: whoever
+    confirmed it was stopped late. `is_broken`: the instance is in error or gone. Never raises."""
+    try:
+        known = objects.Migration.get_by_id(context, migration.id)
+        if known.status != MigrationStatus.CONFIRMING:
+            return
+        host.placement.delete_allocations(context, known.uuid)
+        set_migration_status(host, known, MigrationStatus.ERROR if is_broken else MigrationStatus.CONFIRMED)
+    except errors.MigrationNotFound:
+        LOG.info("Migration %s went with its instance", migration.uuid)
+    except Exception as error:
+        LOG.warning("Migration %s is looked at again by the next start: %s", migration.uuid, error)
+
+
 def fail_migration(host: ComputeHost, migration: Any) -> None:
     """Record that the migration failed, after a failure that matters more than this."""
     end_migration(host, migration, MigrationStatus.ERROR)

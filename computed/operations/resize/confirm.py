@@ -39,32 +39,38 @@ def confirm_resize(host: ComputeHost, context: RequestContext, *, instance: Any,
     known = instance
     try:
         with erring(host, instance, back_to=VmState.ACTIVE):
-            fresh = _read(context, instance.uuid, migration)
-        if fresh is None:
+            fresh = _read(context, instance.uuid)
+        if fresh is not None and _is_resized(fresh, migration):
+            known = fresh
+            with erring(host, fresh, back_to=VmState.ACTIVE):
+                _confirm(host, context, fresh, migration)
             return
-        known = fresh
-        with erring(host, fresh, back_to=VmState.ACTIVE):
-            _confirm(host, context, fresh, migration)
     except Exception:
         # Whatever is left here, the instance lives on its new host.
         resizing.try_drop_allocation(host, context, known, migration)
         resizing.save_forgotten(host, known)
         raise
+    is_broken = fresh is None or fresh.vm_state == VmState.ERROR
+    resizing.end_confirmation(host, context, migration, is_broken=is_broken)
 
 
-def _read(context: Any, uuid: str, migration: Any) -> Any:
-    """The instance as it is now, or None when there is nothing to confirm any more."""
+def _read(context: Any, uuid: str) -> Any:
+    """The instance as it is now, or None when it is gone."""
     attributes = [*PARTS, "migration_context", "numa_topology"]
     try:
-        instance = objects.Instance.get_by_uuid(context, uuid, expected_attrs=attributes)
+        return objects.Instance.get_by_uuid(context, uuid, expected_attrs=attributes)
     except errors.InstanceNotFound:
-        LOG.info("Instance %s is gone, its migration %s needs no confirmation", uuid, migration.uuid)
+        LOG.info("Instance %s is gone, its resize needs no confirmation", uuid)
         return None
+
+
+def _is_resized(instance: Any, migration: Any) -> bool:
+    """Whether the instance still waits for the end of this migration."""
     known = instance.migration_context
-    if instance.vm_state != VmState.RESIZED or (known is not None and known.migration_id != migration.id):
-        LOG.info("Instance %s is %s: migration %s is over", uuid, instance.vm_state, migration.uuid)
-        return None
-    return instance
+    if instance.vm_state == VmState.RESIZED and (known is None or known.migration_id == migration.id):
+        return True
+    LOG.info("Instance %s is %s: migration %s is over", instance.uuid, instance.vm_state, migration.uuid)
+    return False
 
 
 def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> None:
@@ -74,12 +80,8 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
     with announced(host, context, instance, "resize_confirm", at_end=addresses):
         host.driver.confirm_migration(context, doomed_guest(instance, ()), migration)
         shares.leave(host, context, instance, migration)
-        set_migration_status(host, migration, MigrationStatus.CONFIRMED)
-        if is_elsewhere:
-            host.tracker.release(instance)
-        else:
-            host.tracker.stays(instance, migration.dest_node)
-        publish(host, context, migration.source_node)
+        # Before the instance shows no sign of the resize any more: who deletes it would not see to this.
+        resizing.drop_allocation(host, context, instance, migration)
         is_off = instance.power_state == PowerState.SHUTDOWN
         resizing.forget(instance)
         advance(
@@ -89,6 +91,20 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
             vm_state=VmState.STOPPED if is_off else VmState.ACTIVE,
             migration_context=None,
         )
-    resizing.drop_allocation(host, context, instance, migration)
+        # Not earlier, or an audit would take the place again for an instance that is resized.
+        if is_elsewhere:
+            host.tracker.release(instance)
+        else:
+            host.tracker.stays(instance, migration.dest_node)
+        publish(host, context, migration.source_node)
+    _record(host, migration)
     if is_elsewhere:
         host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
+
+
+def _record(host: ComputeHost, migration: Any) -> None:
+    """The last deed: a restart goes on with what is still being confirmed, and with nothing else."""
+    try:
+        set_migration_status(host, migration, MigrationStatus.CONFIRMED)
+    except errors.MigrationNotFound:
+        LOG.info("Migration %s went with its instance", migration.uuid)

@@ -44,6 +44,18 @@ def die_in(cloud: Cloud, host: str, method: str, moment: str) -> None:
     setattr(driver, method, die)
 
 
+def die_at(patch: pytest.MonkeyPatch, function: str) -> list[Any]:
+    """Let an agent die before it calls a function; what it was called with is there when it has died."""
+    died: list[Any] = []
+
+    def die(*arguments: Any, **more: Any) -> Any:
+        died.append(arguments)
+        raise Death
+
+    patch.setattr(function, die)
+    return died
+
+
 def lose(cloud: Cloud, host: str, method: str) -> list[Callable[[], None]]:
     """Let an agent die before it has sent a message; what it would have sent can be sent later."""
     client = cloud.agents[host].host.computes
@@ -281,3 +293,51 @@ def test_source_dies_in_a_confirmation(pair: Cloud, moment: str) -> None:
     assert not pair.host.driver.has_disks_of(pair.instance(uuid))
     audit(pair)
     assert [used_mib(pair, host) for host in (HOST, SECOND)] == [0, 256]
+
+
+LATE_IN_A_CONFIRMATION = {
+    "before it drops the allocation": "computed.steps.resizing.drop_allocation",
+    "before the server is active": "computed.operations.resize.confirm.advance",
+    "before it gives its place back": "computed.resources.tracker.ResourceTracker.release",
+    "before the migration is confirmed": "computed.operations.resize.confirm.set_migration_status",
+}
+
+
+@pytest.mark.parametrize("moment", LATE_IN_A_CONFIRMATION)
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_source_dies_late_in_a_confirmation(
+    pair: Cloud, monkeypatch: pytest.MonkeyPatch, moment: str, is_deleted: bool
+) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    migration = role.resize(uuid, "m1.micro", to=SECOND)
+    with monkeypatch.context() as patch:
+        died = die_at(patch, LATE_IN_A_CONFIRMATION[moment])
+        role.confirm(uuid, wait=False)
+        pair.wait(lambda: died, "death")
+        pair.settle()
+    if is_deleted:
+        pair.delete(uuid)
+    restart(pair, HOST)
+    assert role.holds(migration) == {}
+    if is_deleted:
+        assert role.holds(uuid) == {} and guests(pair, SECOND) == {}
+    else:
+        assert states_of(pair, uuid) == ("active", None, SECOND, SECOND)
+        assert role.migration(migration).status == "confirmed" and role.holds(uuid) == {SECOND: MICRO}
+        row = pair.row(uuid)
+        assert (row["old_flavor"], row["new_flavor"], row["migration_context"]) == (None, None, None)
+        assert not pair.host.driver.has_disks_of(pair.instance(uuid)) and pair.faults(uuid) == []
+    audit(pair)
+    assert [used_mib(pair, host) for host in (HOST, SECOND)] == [0, 0 if is_deleted else 256]
+
+
+def test_source_dies_after_a_confirmation_has_failed(pair: Cloud) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    migration = role.resize(uuid, "m1.micro", to=SECOND)
+    role.set_migration(migration, status="confirming")
+    pair.set_fields(uuid, vm_state="error")
+    restart(pair, HOST)
+    assert states_of(pair, uuid) == ("error", None, SECOND, SECOND)
+    assert role.migration(migration).status == "error" and role.holds(migration) == {}
