@@ -13,7 +13,7 @@ from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
 from computed.operations.recover.second_look import SecondLook
 from computed.operations.recover.unclaimed import interrupted_builds
-from computed.steps import interrupted_resizes
+from computed.steps import interrupted_handovers, interrupted_resizes
 from computed.steps.lifecycle import listen
 from computed.steps.share_rules import drop_stale_rules
 
@@ -87,23 +87,38 @@ def _recover_all(start: Start, instances: list[Any]) -> None:
 
 
 def _settle_resizes(start: Start) -> None:
-    """Go on with the confirmations that were interrupted here, on the source; end the resizes that were
-    interrupted here, on the destination, unless their source turns out to know of them."""
-    confirming, claimed = interrupted_resizes.unfinished(start.host, start.context)
-    for migration in confirming:
+    """Go on with the confirmations that were interrupted here, on the source.
+
+    Other resizes are looked at a second time, when the other end has had time to go on: those that were
+    interrupted here, on the destination, are ended unless their source turns out to know of them, and those
+    that stand still at a turn of this host, their source, go on.
+    """
+    unfinished = interrupted_resizes.unfinished(start.host, start.context)
+    for migration in unfinished.confirming:
         work = partial(interrupted_resizes.confirm, start.host, start.context, migration)
         start.host.lanes.start(f"confirmation-{migration.instance_uuid}", work)
-    if claimed:
-        timer = threading.Timer(SECOND_LOOK_SECONDS, _end_claimed, (start, claimed))
+    if unfinished.claimed or unfinished.handed_over:
+        timer = threading.Timer(SECOND_LOOK_SECONDS, _look_at_resizes, (start, unfinished))
         timer.daemon = True
         timer.start()
 
 
-def _end_claimed(start: Start, migrations: list[Any]) -> None:
-    for migration in migrations:
-        if not start.host.stopping.is_set():
-            work = partial(interrupted_resizes.end_claimed, start.host, start.context, migration)
-            start.host.lanes.start(f"claim-{migration.instance_uuid}", work)
+def _look_at_resizes(start: Start, unfinished: interrupted_resizes.Unfinished) -> None:
+    if start.host.stopping.is_set():
+        return
+    for migration in unfinished.claimed:
+        work = partial(interrupted_resizes.end_claimed, start.host, start.context, migration)
+        start.host.lanes.start(f"claim-{migration.instance_uuid}", work)
+    if unfinished.handed_over:
+        work = partial(_go_on_standing, start, unfinished.handed_over)
+        start.host.lanes.start("handovers", work)
+
+
+def _go_on_standing(start: Start, migrations: list[Any]) -> None:
+    start.context.update_store()
+    for migration, instance in interrupted_handovers.standing(start.host, start.context, migrations):
+        work = partial(interrupted_handovers.go_on, start.host, start.context, migration, instance)
+        start.host.lanes.start(f"handover-{instance.uuid}", work)
 
 
 def _end_lost_builds(start: Start, known: frozenset[str]) -> None:
