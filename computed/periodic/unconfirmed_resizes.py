@@ -133,12 +133,14 @@ def _order(host: ComputeHost, context: Any, instance: Any, migration: Any) -> No
 def _let_wait(host: ComputeHost, context: Any, migration: Any) -> None:
     """Nobody was told to confirm: the owner may confirm or revert again, and after another window we do.
 
-    A migration that is no longer confirming has been confirmed, by an order that arrived all the same.
+    A migration that is no longer confirming has been confirmed, by an order that arrived all the same; and
+    so, but for the last save, has one whose instance is no longer resized.
     """
 
     def attempt(is_repeated: bool) -> None:
         known = objects.Migration.get_by_id(context, migration.id)
-        if known.status == MigrationStatus.CONFIRMING:
+        instance = objects.Instance.get_by_uuid(context, migration.instance_uuid, expected_attrs=[])
+        if known.status == MigrationStatus.CONFIRMING and instance.vm_state == VmState.RESIZED:
             known.status = str(MigrationStatus.FINISHED)
             known.save()
 
