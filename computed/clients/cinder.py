@@ -221,9 +221,9 @@ class CinderVolumes(RestClient):
     def attachments(self, context: Any, instance_uuid: str) -> list[Attachment]:
         """Every attachment that cinder has for an instance."""
         about = _About("list attachments", _not_found)
-        answer = self._ask(
-            context, "GET", f"attachments?instance_id={instance_uuid}", about, version=_ATTACHMENTS
-        )
+        # An administrator works on the servers of others; of whoever is none cinder ignores the word.
+        path = f"attachments?instance_id={instance_uuid}&all_tenants=1"
+        answer = self._ask(context, "GET", path, about, version=_ATTACHMENTS)
         return [attachment_of(attachment) for attachment in answer["attachments"]]
 
     # Old-style attachments

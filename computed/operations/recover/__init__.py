@@ -31,7 +31,8 @@ PATIENCE_SECONDS: Final = 30.0
 """How long the start of the service waits for its instances; later ones are recovered while it serves."""
 
 SECOND_LOOK_SECONDS: Final = 30.0
-"""How long the source of a resize may take to read that it is to begin; later it finds the resize ended."""
+"""How long the other end of a resize may take to go on: a source that reads later that it is to begin finds
+the resize ended, and after this time a source takes the turns that it seems to have missed."""
 
 
 def init_host(host: ComputeHost, context: RequestContext) -> SecondLook:

@@ -176,7 +176,7 @@ def test_attachments_of_an_instance():
     service = Cinder((200, {"attachments": [summary]}))
     (attachment,) = service.client().attachments(None, "i")
     assert (attachment.id, attachment.volume_id, attachment.status) == ("a", "v", "attached")
-    assert service.asked[0][1] == "/attachments?instance_id=i"
+    assert service.asked[0][1] == "/attachments?instance_id=i&all_tenants=1"
 
 
 def test_who_holds_a_volume():
