@@ -96,14 +96,14 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
             host.tracker.release(instance)
         else:
             host.tracker.stays(instance, migration.dest_node)
+        _record(host, migration)
         publish(host, context, migration.source_node)
-    _record(host, migration)
     if is_elsewhere:
         host.scheduler.delete_instance_info(context.elevated(), instance.uuid)
 
 
 def _record(host: ComputeHost, migration: Any) -> None:
-    """The last deed: a restart goes on with what is still being confirmed, and with nothing else."""
+    """Only when all is given back: a restart goes on with what is still being confirmed, and nothing else."""
     try:
         set_migration_status(host, migration, MigrationStatus.CONFIRMED)
     except errors.MigrationNotFound:
