@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.operations.recover.lane import Start, fail, in_lane
-from computed.states import REBUILDING_STATES, MigrationStatus
+from computed.states import REBUILDING_STATES, MigrationStatus, MigrationType
 from computed.steps import moves, network
 from computed.steps.guest import doomed_guest
 from computed.steps.power import has_guest
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+# Contract: nova 34 looks for evacuations of these statuses at start.
+UNDER_WAY: Final = [str(MigrationStatus.ACCEPTED), str(MigrationStatus.PRE_MIGRATING)]
 _PARTS: Final = ["flavor", "info_cache", "metadata", "migration_context", "system_metadata"]
 _WHY: Final = "its evacuation to this host was interrupted"
 
@@ -71,18 +73,35 @@ def _end(host: ComputeHost, context: RequestContext, migration: Any, instance: A
         moves.drop_context(host, instance, migration)
         moves.end(host, migration, MigrationStatus.DONE)
         return
-    LOG.warning("Instance %s: %s, so it is an error", instance.uuid, _WHY)
+    LOG.warning("Instance %s: %s", instance.uuid, _WHY)
     if has_guest(host, instance) or host.driver.has_disks_of(instance):
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
         keeps_disks = is_shared(host, context, instance, instance.host)
         host.driver.destroy(context, doomed_guest(instance, bdms), destroy_disks=not keeps_disks)
-    _return_ports(host, context, instance)
-    moves.drop_context(host, instance, migration)
+    is_overtaken = _is_overtaken(context, migration, instance)
+    if not is_overtaken:
+        _return_ports(host, context, instance)
+        moves.drop_context(host, instance, migration)
     moves.end(host, migration, MigrationStatus.FAILED)
     for root in host.driver.node_uuids().values():
         host.placement.remove_tree_from_allocations(context, instance.uuid, root)
-    if instance.task_state in REBUILDING_STATES:
+    if instance.task_state in REBUILDING_STATES and not is_overtaken:
         fail(host, context, instance, _WHY)
+
+
+def _is_overtaken(context: RequestContext, migration: Any, instance: Any) -> bool:
+    """Whether another host has the server since, or is taking it over: then its ports, its migration context
+    and its states are that host's."""
+    if instance.host != migration.source_compute:
+        return True
+    if instance.task_state not in REBUILDING_STATES:
+        return False
+    filters = {
+        "instance_uuid": instance.uuid,
+        "migration_type": str(MigrationType.EVACUATION),
+        "status": UNDER_WAY,
+    }
+    return any(each.id > migration.id for each in objects.MigrationList.get_by_filters(context, filters))
 
 
 def _return_ports(host: ComputeHost, context: RequestContext, instance: Any) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from computed import errors, objects
-from computed.operations.recover.arriving import end_arrivals
+from computed.operations.recover.arriving import UNDER_WAY, end_arrivals
 from computed.operations.recover.lane import Start, in_lane, recover
 from computed.states import MigrationStatus, MigrationType, TaskState
 from computed.steps import moves
@@ -22,9 +22,7 @@ LOG = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS: Final = 10.0
 """How soon an evacuation that goes on elsewhere is looked at again."""
 
-# Contract: nova 34 looks for evacuations of these statuses at start.
-_UNDER_WAY: Final = (MigrationStatus.ACCEPTED, MigrationStatus.PRE_MIGRATING)
-_LOOKED_FOR: Final = [str(status) for status in (*_UNDER_WAY, MigrationStatus.DONE)]
+_LOOKED_FOR: Final = [*UNDER_WAY, str(MigrationStatus.DONE)]
 _PARTS: Final = ["flavor", "info_cache", "metadata", "system_metadata"]
 # What comes back to here by a move of its own must not be taken for what was left behind.
 _ON_THE_MOVE: Final = frozenset(
@@ -56,7 +54,7 @@ def settle_evacuations(start: Start) -> frozenset[str]:
     migrations = _evacuations(start)
     name = start.host.name
     end_arrivals(
-        start, [each for each in migrations if each.dest_compute == name and each.status in _UNDER_WAY]
+        start, [each for each in migrations if each.dest_compute == name and each.status in UNDER_WAY]
     )
     return _settle_departures(start, [each for each in migrations if each.source_compute == name])
 
@@ -87,7 +85,7 @@ def _settle_departures(start: Start, migrations: Sequence[Any]) -> frozenset[str
         if instance is None:
             # Deleted: whoever deleted it gave back what it held, and a guest of it is not an evacuated one.
             continue
-        if migration.status in _UNDER_WAY or _is_moving_here(start, instance):
+        if migration.status in UNDER_WAY or _is_moving_here(start, instance):
             LOG.warning("Instance %s is being evacuated: it is left to its new host", instance.uuid)
             away.add(instance.uuid)
             waiting.append(migration)

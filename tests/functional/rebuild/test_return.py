@@ -221,6 +221,29 @@ def test_an_evacuation_that_a_crash_has_interrupted_ends_in_error(moves: Rebuild
     assert [port["host"] for port in moves.cloud.rows("Port", instance_uuid=uuid)] == [HOST]
 
 
+@pytest.mark.parametrize("status", [MigrationStatus.PRE_MIGRATING, MigrationStatus.ACCEPTED])
+def test_an_interrupted_one_leaves_the_server_to_the_host_that_it_goes_to_since(
+    moves: RebuildRole, status: MigrationStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 0.1)
+    moves.cloud.add_host("third")
+    uuid, first = interrupted(moves, status)
+    # Somebody has reset its state and evacuates it again.
+    moves.cloud.set_fields(uuid, task_state=None, vm_state="error")
+    moves.cloud.agents["third"].conf.set_override("delays", {"spawn": "2"}, "fake")
+    second = moves.evacuate(uuid, to="third", wait=False)
+    moves.cloud.wait_for(uuid, task_state="rebuild_spawning")
+    moves.cloud.agents[SECOND].start()
+    moves.cloud.wait(lambda: moves.migration(first).status == "failed", "the end of the first")
+    moves.cloud.settle()
+    assert moves.states(uuid) == ("active", None, "third")
+    assert [port["host"] for port in moves.cloud.rows("Port", instance_uuid=uuid)] == ["third"]
+    assert moves.migration(second).status == "done"
+    assert moves.cloud.faults(uuid) == []
+    assert knows(moves, uuid, SECOND) is None
+    assert set(moves.holds(uuid)) == {HOST, "third"}
+
+
 def test_one_that_had_arrived_is_done(moves: RebuildRole) -> None:
     uuid, migration = interrupted(moves, host=SECOND, node=SECOND, task_state=None)
     start_second(moves)
