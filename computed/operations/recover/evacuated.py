@@ -11,7 +11,7 @@ from typing import Any, Final
 from computed import errors, objects
 from computed.operations.recover.arriving import UNDER_WAY, end_arrivals
 from computed.operations.recover.lane import Start, in_lane, recover
-from computed.states import MigrationStatus, MigrationType, TaskState
+from computed.states import MigrationStatus, MigrationType, TaskState, VmState
 from computed.steps import moves
 from computed.steps.guest import doomed_guest
 from computed.steps.power import has_guest, power_state
@@ -61,16 +61,21 @@ def settle_evacuations(start: Start) -> frozenset[str]:
 
 def _evacuations(start: Start) -> list[Any]:
     """The evacuations that this host has to do with, the latest of each server."""
+    latest: dict[str, Any] = {}
+    for migration in sorted(_find(start), key=lambda each: each.id):
+        latest[migration.instance_uuid] = migration
+    return list(latest.values())
+
+
+def _find(start: Start, **more: str) -> list[Any]:
+    """Evacuations from here or to here that are not over, and to which `more` filters apply."""
     filters = {
         "host": start.host.name,
         "status": _LOOKED_FOR,
         "migration_type": str(MigrationType.EVACUATION),
+        **more,
     }
-    found = objects.MigrationList.get_by_filters(start.context.elevated(read_deleted="yes"), filters)
-    latest: dict[str, Any] = {}
-    for migration in sorted(found, key=lambda each: each.id):
-        latest[migration.instance_uuid] = migration
-    return list(latest.values())
+    return list(objects.MigrationList.get_by_filters(start.context.elevated(read_deleted="yes"), filters))
 
 
 def _settle_departures(start: Start, migrations: Sequence[Any]) -> frozenset[str]:
@@ -85,17 +90,30 @@ def _settle_departures(start: Start, migrations: Sequence[Any]) -> frozenset[str
         if instance is None:
             # Deleted: whoever deleted it gave back what it held, and a guest of it is not an evacuated one.
             continue
-        if migration.status in UNDER_WAY or _is_moving_here(start, instance):
+        if _has_left(start, migration, instance):
+            away.add(instance.uuid)
+            start.host.lanes.start(instance.uuid, partial(_clean_up, start, migration, instance))
+        elif migration.status in UNDER_WAY or _is_moving_here(start, instance):
             LOG.warning("Instance %s is being evacuated: it is left to its new host", instance.uuid)
             away.add(instance.uuid)
             waiting.append(migration)
-        elif instance.host not in (None, start.host.name):
-            away.add(instance.uuid)
-            start.host.lanes.start(instance.uuid, partial(_clean_up, start, migration, instance))
         # Else it has come back since, and is a server like any other.
     if waiting:
         _look_later(start, waiting)
     return frozenset(away)
+
+
+def _has_left(start: Start, migration: Any, instance: Any) -> bool:
+    """Whether the record proves that what this host has of the server is nobody's.
+
+    The migration need not be done: of two orders to evacuate a server stock's conductor may follow one and
+    name the record of the other, which then stays as it is. Of a server that has been resized since, this
+    host may hold the disks for the way back.
+    """
+    if instance.host in (None, start.host.name) or _is_moving_here(start, instance):
+        return False
+    is_settled = instance.task_state is None and instance.vm_state != VmState.RESIZED
+    return migration.status not in UNDER_WAY or is_settled
 
 
 def _is_moving_here(start: Start, instance: Any) -> bool:
@@ -147,12 +165,11 @@ def _clean_up(start: Start, migration: Any, instance: Any) -> None:
 def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
     """The guest, its disks unless its new host sees them too, and what placement holds of this host.
 
-    The proof that they are nobody's: the migration is done, and the record, read just now, names another
-    host. A hypervisor that cannot be read raises, and everything stays.
+    The proof that they are nobody's is read just now. A hypervisor that cannot be read raises, and all stays.
     """
     host, context = start.host, start.context
     instance.refresh()
-    if instance.host in (None, host.name) or _is_moving_here(start, instance):
+    if not _has_left(start, migration, instance):
         LOG.info("Instance %s is coming back: it is not cleaned up", instance.uuid)
         return
     if has_guest(host, instance) or host.driver.has_disks_of(instance):
@@ -173,4 +190,7 @@ def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
         )
         return
     host.placement.remove_tree_from_allocations(context, instance.uuid, root)
-    moves.end(host, migration, MigrationStatus.COMPLETED)
+    for each in _find(start, instance_uuid=instance.uuid):
+        # One left open would speak against the server when it is here again.
+        if each.source_compute == host.name:
+            moves.end(host, each, MigrationStatus.COMPLETED)

@@ -168,6 +168,39 @@ def test_an_evacuation_under_way_is_cleaned_up_after_once_it_is_done(
     moves.cloud.wait(lambda: moves.migration(migration).status == "completed", "the end of the migration")
 
 
+def test_the_record_of_a_second_order_may_stay_as_it_was_made(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first order was lost, and the conductor sends the second one with the record of the first."""
+    (uuid,) = moves.cloud.boot(host=HOST)
+    moves.cloud.stop_agent()
+    make = moves.make_migration
+    first = make(uuid, MigrationType.EVACUATION, status=MigrationStatus.ACCEPTED, dest_compute=SECOND)
+
+    def make_another(*given: Any, **more: Any) -> str:
+        make(*given, **more)
+        return first
+
+    monkeypatch.setattr(moves, "make_migration", make_another)
+    moves.evacuate(uuid)
+    assert [each["status"] for each in moves.migrations(uuid)] == ["done", "accepted"]
+    come_back(moves)
+    assert knows(moves, uuid) is None
+    assert set(moves.holds(uuid)) == {SECOND}
+    assert [each["status"] for each in moves.migrations(uuid)] == ["completed", "completed"]
+    assert moves.states(uuid) == ("active", None, SECOND)
+
+
+def test_disks_of_a_resized_server_stay_as_long_as_an_evacuation_is_open(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid, _ = under_way(moves, MigrationStatus.ACCEPTED, monkeypatch)
+    moves.cloud.set_fields(uuid, host=SECOND, node=SECOND, vm_state="resized", task_state=None)
+    moves.cloud.restart_agent()
+    moves.cloud.settle()
+    assert knows(moves, uuid).defined
+
+
 def test_a_server_whose_evacuation_fails_is_this_hosts_again(
     moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
