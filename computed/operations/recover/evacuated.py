@@ -159,7 +159,7 @@ def _recover_the_left(start: Start, migration: Any) -> None:
 
 
 def _clean_up(start: Start, migration: Any, instance: Any) -> None:
-    in_lane(start, instance, lambda: _remove_what_was_left(start, migration, instance))
+    in_lane(start, instance, lambda: _remove_what_was_left(start, migration, instance), reads_anew=True)
 
 
 def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
@@ -170,7 +170,8 @@ def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
     host, context = start.host, start.context
     instance.refresh()
     if not _has_left(start, migration, instance):
-        LOG.info("Instance %s is coming back: it is not cleaned up", instance.uuid)
+        LOG.info("Instance %s is perhaps coming back: it is not cleaned up yet", instance.uuid)
+        _look_later(start, [migration])
         return
     if has_guest(host, instance) or host.driver.has_disks_of(instance):
         LOG.warning(

@@ -83,13 +83,17 @@ def _stay_offloaded(host: ComputeHost, context: RequestContext, instance: Any) -
     host.placement.delete_allocations(context, instance.uuid)
 
 
-def in_lane(start: Start, instance: Any, work: Callable[[], None]) -> None:
-    """Do `work` while nobody else works on the instance, unless it has become somebody else's."""
+def in_lane(start: Start, instance: Any, work: Callable[[], None], *, reads_anew: bool = False) -> None:
+    """Do `work` while nobody else works on the instance, unless it has become somebody else's.
+
+    Work that `reads_anew` what it goes by finds that out itself.
+    """
     host = start.host
     start.context.update_store()
     with host.locks.hold(instance.uuid):
         try:
-            if host.stopping.is_set() or (start.is_over.is_set() and _has_changed(instance)):
+            is_old = start.is_over.is_set() and not reads_anew and _has_changed(instance)
+            if host.stopping.is_set() or is_old:
                 LOG.info("Instance %s is not recovered any more", instance.uuid)
             else:
                 work()

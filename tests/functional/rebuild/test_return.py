@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from computed import errors
+from computed.operations import recover
 from computed.operations.recover import evacuated, second_look
 from computed.states import MigrationStatus, MigrationType
 from computed.virt.fake.store import FakeGuest
@@ -102,6 +103,25 @@ def test_a_deleted_server_is_left_to_others(moves: RebuildRole, left: str) -> No
     come_back(moves)
     assert knows(moves, left).defined
     assert moves.holds(left) == {}
+
+
+def test_a_clean_up_that_waits_longer_than_the_start_goes_by_what_it_reads_then(
+    make_pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recover, "PATIENCE_SECONDS", 0.1)
+    moves = RebuildRole(make_pair(first={"sync_power_state_pool_size": 1}))
+    uuids = moves.cloud.boot(2, host=HOST)
+    moves.cloud.stop_agent()
+    for uuid in uuids:
+        moves.evacuate(uuid)
+    moves.cloud.conf.set_override("delays", {"destroy": "1"}, "fake")
+    moves.cloud.start_agent()
+    # The one that waits for the other is used meanwhile.
+    for uuid in uuids:
+        moves.cloud.set_fields(uuid, vm_state="stopped")
+    moves.cloud.settle()
+    assert [knows(moves, uuid) for uuid in uuids] == [None, None]
+    assert [set(moves.holds(uuid)) for uuid in uuids] == [{SECOND}, {SECOND}]
 
 
 @pytest.mark.parametrize(
