@@ -110,7 +110,9 @@ def _has_left(start: Start, migration: Any, instance: Any) -> bool:
     name the record of the other, which then stays as it is. Of a server that has been resized since, this
     host may hold the disks for the way back.
     """
-    if instance.host in (None, start.host.name) or _is_moving_here(start, instance):
+    is_offloaded = instance.host is None and instance.vm_state == VmState.SHELVED_OFFLOADED
+    is_elsewhere = instance.host not in (None, start.host.name) or is_offloaded
+    if not is_elsewhere or _is_moving_here(start, instance):
         return False
     is_settled = instance.task_state is None and instance.vm_state != VmState.RESIZED
     return migration.status not in UNDER_WAY or is_settled
@@ -175,12 +177,13 @@ def _remove_what_was_left(start: Start, migration: Any, instance: Any) -> None:
         return
     if has_guest(host, instance) or host.driver.has_disks_of(instance):
         LOG.warning(
-            "Instance %s was evacuated to %s: what is left here is removed",
+            "Instance %s was evacuated and is on %s now: what is left here is removed",
             instance.uuid,
-            instance.host,
+            instance.host or "no host, as it is shelved",
         )
         bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        keeps_disks = is_shared(host, context, instance, instance.host)
+        # Of one that is shelved nobody has disks; they are in its image.
+        keeps_disks = instance.host is not None and is_shared(host, context, instance, instance.host)
         host.driver.destroy(context, doomed_guest(instance, bdms), destroy_disks=not keeps_disks)
     root = host.driver.node_uuids().get(migration.source_node)
     if root is None:

@@ -14,6 +14,7 @@ from computed.operations.recover import evacuated, second_look
 from computed.states import MigrationStatus, MigrationType
 from computed.virt.fake.store import FakeGuest
 from tests.functional.fleet import HOST
+from tests.functional.images.owner import Owner
 from tests.functional.rebuild.role import RebuildRole
 
 SECOND = "second"
@@ -122,6 +123,17 @@ def test_a_clean_up_that_waits_longer_than_the_start_goes_by_what_it_reads_then(
     moves.cloud.settle()
     assert [knows(moves, uuid) for uuid in uuids] == [None, None]
     assert [set(moves.holds(uuid)) for uuid in uuids] == [{SECOND}, {SECOND}]
+
+
+def test_what_is_left_of_a_server_goes_that_was_shelved_since(moves: RebuildRole, left: str) -> None:
+    context, order = Owner(moves.cloud).shelving(left)
+    moves.cloud.rpc.cast("shelve_instance", context=context, server=SECOND, **order)
+    moves.cloud.wait_for(left, vm_state="shelved_offloaded", task_state=None, host=None)
+    come_back(moves)
+    assert knows(moves, left) is None
+    assert moves.holds(left) == {}
+    assert moves.migrations(left)[-1]["status"] == "completed"
+    assert moves.states(left) == ("shelved_offloaded", None, None)
 
 
 @pytest.mark.parametrize(
