@@ -50,6 +50,7 @@ class Departures:
         self._running: dict[str, Departure] = {}
         self._line: dict[str, Departure] = {}
         self._finished: deque[str] = deque(maxlen=_REMEMBERED)
+        self._awaited: set[str] = set()
         self._is_closed = False
 
     def knows(self, migration_uuid: str) -> bool:
@@ -60,10 +61,22 @@ class Departures:
                 departure.migration_uuid == migration_uuid for departure in known
             )
 
-    def refuse(self, migration_uuid: str) -> None:
-        """A migration is over that was never begun here: an order of it that comes later is old."""
+    def refuse(self, migration_uuid: str, *, may_be_unsent: bool = False) -> None:
+        """A migration is over that was never begun here: an order of it that comes later is old.
+
+        Its first order is not old if it `may_be_unsent` yet: who sends it still prepares it.
+        """
         with self._changed:
             self._finished.append(migration_uuid)
+            if may_be_unsent:
+                self._awaited.add(migration_uuid)
+
+    def meet_refused(self, migration_uuid: str) -> bool:
+        """Whether this is the first order of a migration that was refused before it was perhaps sent."""
+        with self._changed:
+            is_first = migration_uuid in self._awaited
+            self._awaited.discard(migration_uuid)
+            return is_first
 
     def submit(self, departure: Departure, *, may_wait: bool) -> bool:
         """Run `departure` in a thread of its own, at once or, if it may wait, when its turn comes.

@@ -83,7 +83,8 @@ def point_here(host: ComputeHost, context: Any, volume: ConnectedTwice) -> None:
 def end(host: ComputeHost, context: Any, instance: Any) -> None:
     """End the live migrations that an agent before this one had begun or was to begin: the guest is here.
 
-    An order of them that is still on its way will be ignored.
+    An order of them that comes yet will not be carried out. As long as it is not sent, its sender may not
+    even have said where to, and goes on preparing: that is given back when the order comes.
     """
     filters = {
         "instance_uuid": instance.uuid,
@@ -97,7 +98,8 @@ def end(host: ComputeHost, context: Any, instance: Any) -> None:
             instance.uuid,
             migration.dest_compute,
         )
-        host.departures.refuse(migration.uuid)
+        is_accepted = migration.status == MigrationStatus.ACCEPTED
+        host.departures.refuse(migration.uuid, may_be_unsent=is_accepted)
         try:
             host.driver.abort_live_migration(instance)
         except (errors.NoActiveMigrationForInstance, NotImplementedError):

@@ -59,8 +59,13 @@ def live_migration(  # noqa: PLR0913 (the arguments of the RPC)
     """Let the instance go to host `dest` as soon as it is its turn; returns before that.
 
     Raises LiveMigrationNotSubmitted when the agent stops, MigrationError when another live migration of
-    the instance is under way. An order that has come before is ignored.
+    the instance is under way. An order that has come before is ignored; one that a restart has ended before
+    it came only gives back what was prepared.
     """
+    if host.departures.meet_refused(migration.uuid):
+        LOG.warning("Live migration %s of instance %s was ended by a restart", migration.uuid, instance.uuid)
+        shared.give_back_destination(host, context, instance, migration)
+        return
     if host.departures.knows(migration.uuid) or _is_old(host, context, instance, migration):
         LOG.warning("Live migration %s of instance %s was ordered again", migration.uuid, instance.uuid)
         return
