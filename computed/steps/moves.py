@@ -89,6 +89,16 @@ def _end(host: ComputeHost, migration: Any, status: MigrationStatus) -> bool:
     return True
 
 
+def is_unbegun(context: Any, migration: Any) -> bool:
+    """Whether the record says that nobody has begun the move yet; False also when it cannot be read."""
+    try:
+        found = objects.Migration.get_by_id(context, migration.id)
+    except Exception as error:
+        LOG.warning("Migration %s could not be looked at: %s", migration.uuid, error)
+        return False
+    return bool(found.status == MigrationStatus.ACCEPTED)
+
+
 def release_allocations(host: ComputeHost, context: Any, instance: Any, nodename: str | None) -> None:
     """Give back what placement holds of the node for an instance that does not come here. Never raises."""
     try:

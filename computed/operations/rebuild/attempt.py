@@ -61,6 +61,7 @@ class Attempt:
                 self._end_of_the_deleted(error)
                 return
             # This order has come twice or too late, and the server is not its own.
+            self._give_back_unbegun()
             raise
         except Exception as error:
             self._fail(error, vm_state)
@@ -93,6 +94,9 @@ class Attempt:
 
     def _give_back(self) -> None:
         """What a failure gives back besides what the undo stack knows of."""
+
+    def _give_back_unbegun(self) -> None:
+        """What was taken for an order that nobody has begun, and nobody will."""
 
     def _clear_away(self) -> None:
         """Remove what was made for a server that is gone."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from computed import errors
+from computed import errors, objects
 from computed.operations.rebuild.attempt import Attempt
 from computed.states import MigrationStatus, VmState
 from computed.steps import accelerators, moves, network, volume_release, volumes
@@ -183,6 +183,29 @@ class Evacuation(Attempt):
             LOG.warning("Instance %s is gone and may keep attachments: %s", self.instance.uuid, error)
             return
         volume_release.leave(self.host, self.context, self.instance, (), left)
+
+    def _give_back_unbegun(self) -> None:
+        migration = self.order.migration
+        # The migration of an order that comes twice has begun.
+        if migration is None or not moves.is_unbegun(self.context, migration):
+            return
+        if self._lives_here():
+            # By another order: what is held for the server on this host is its own.
+            moves.end(self.host, migration, MigrationStatus.FAILED)
+            return
+        if self.order.accel_uuids:
+            self._give_up_accelerators()
+        self._give_back()
+
+    def _lives_here(self) -> bool:
+        """Whether the server is on this host by now; True also when that cannot be read."""
+        uuid = self.instance.uuid
+        try:
+            record = objects.Instance.get_by_uuid(self.context, uuid, expected_attrs=[])
+        except Exception as error:
+            LOG.warning("Instance %s could not be looked at: %s", uuid, error)
+            return True
+        return bool(record.host == self.host.name)
 
     def _give_back(self) -> None:
         """The migration has failed, and this host's part of what placement holds for the server is free."""

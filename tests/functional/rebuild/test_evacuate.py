@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from computed import errors
+from computed.embedded.servers import user_context
 from computed.virt.fake.store import FakeGuest
 from tests.functional.fleet import HOST
 from tests.functional.rebuild.role import RebuildRole
@@ -217,6 +218,27 @@ def test_two_orders_at_once_are_done_once(moves: RebuildRole) -> None:
     assert moves.states(uuid) == ("active", None, SECOND)
     assert moves.migration(migration).status == "done"
     assert moves.claims(SECOND, uuid) == 1
+
+
+@pytest.mark.parametrize("came_by_another", [False, True])
+def test_an_order_after_a_reset_of_the_state_gives_back_what_was_taken_for_it(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch, came_by_another: bool
+) -> None:
+    uuid = boot(moves)
+    with monkeypatch.context() as patch:
+        patch.setattr(moves.cloud.rpc, "cast", lambda *given, **more: None)
+        migration = moves.evacuate(uuid, wait=False)
+    _, _, late = moves.sent[-1]
+    moves.cloud.set_fields(uuid, task_state=None, vm_state="error")
+    if came_by_another:
+        moves.evacuate(uuid)
+    vm_state, _, host = moves.states(uuid)
+    moves.sent.append((user_context(), SECOND, late))
+    moves.again()
+    assert moves.states(uuid) == (vm_state, None, host)
+    assert moves.migration(migration).status == "failed"
+    assert set(moves.holds(uuid)) == ({HOST, SECOND} if came_by_another else {HOST})
+    assert moves.claims(SECOND, uuid) == (1 if came_by_another else 0)
 
 
 def test_an_order_after_the_delete_leaves_nothing(moves: RebuildRole) -> None:
