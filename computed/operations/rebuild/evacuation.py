@@ -13,7 +13,7 @@ from computed.steps import accelerators, moves, network, volume_release, volumes
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import FirstBoot, decode_files, doomed_guest, new_guest
 from computed.steps.plugging import awaiting_plugs
-from computed.steps.power import has_guest
+from computed.steps.power import has_guest, power_state
 from computed.steps.records import advance
 from computed.steps.removal import publish
 
@@ -28,9 +28,16 @@ class Evacuation(Attempt):
     host, and everything that was taken for this one can be given back."""
 
     _nodename: str
+    _power_state: int
     _claim: Any
     _is_on_disk = False
     _attachments_left: Sequence[str | None] = ()
+
+    def _begin(self) -> None:
+        # Kept to be saved when the server can no longer stay where it was: of what was its guest there, its
+        # old host knows by the record alone whether it ran.
+        self._power_state = power_state(self.host, self.instance)
+        advance(self.host, self.instance, "rebuild")
 
     def _steps(self) -> Any:
         if self.order.accel_uuids:
@@ -47,7 +54,7 @@ class Evacuation(Attempt):
         image_ref = self.order.orig_image_ref if self._is_on_disk else self.instance.image_ref
         self._announce_start(image_ref or self.order.orig_image_ref)
         # With this save the API knows of the migration, and tells this host of ports and accelerators, too.
-        advance(self.host, self.instance, "rebuild_block_devices")
+        advance(self.host, self.instance, "rebuild_block_devices", power_state=self._power_state)
         accelerated = accelerators.bound(self.host, self.context, self.instance, self.order.accel_uuids)
         first = FirstBoot(allocations, files, self.order.admin_password, accelerated)
         with awaiting_plugs(self.host, self.instance) as plugging:

@@ -9,6 +9,7 @@ import pytest
 
 from computed import errors
 from computed.embedded.servers import user_context
+from computed.states import PowerState
 from computed.virt.fake.store import FakeGuest
 from tests.functional.fleet import HOST
 from tests.functional.rebuild.role import RebuildRole
@@ -164,6 +165,8 @@ def test_no_room_leaves_the_server_what_it_was(
 
     limits = objects.SchedulerLimits(numa_topology=None, memory_mb=513, disk_gb=None, vcpu=None)
     refused(moves, uuid, "active", limits=limits)
+    # By this its host knows, when it returns, that the guest is to run.
+    assert moves.cloud.row(uuid)["power_state"] == PowerState.RUNNING
     assert "MiB of memory" in moves.cloud.faults(uuid)[0]
     assert notices.names() == ["rebuild.error", "exception rebuild_instance"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from computed import errors
+from computed import errors, objects
 from computed.operations import recover
 from computed.operations.recover import evacuated, second_look
-from computed.states import MigrationStatus, MigrationType
+from computed.states import MigrationStatus, MigrationType, PowerState
 from computed.virt.fake.store import FakeGuest
 from tests.functional.fleet import HOST
 from tests.functional.images.owner import Owner
@@ -242,6 +242,19 @@ def test_a_server_whose_evacuation_fails_is_this_hosts_again(
     moves.set_migration(migration, status=MigrationStatus.FAILED)
     moves.cloud.wait_for(uuid, vm_state="stopped", task_state=None)
     assert knows(moves, uuid).defined
+
+
+def test_a_guest_runs_again_whose_evacuation_did_it_no_harm(make_pair: Callable[..., Any]) -> None:
+    moves = RebuildRole(make_pair(first={"resume_guests_state_on_host_boot": True}))
+    (uuid,) = moves.cloud.boot(host=HOST)
+    moves.cloud.stop_agent()
+    limits = objects.SchedulerLimits(numa_topology=None, memory_mb=513, disk_gb=None, vcpu=None)
+    moves.evacuate(uuid, limits=limits)
+    assert moves.states(uuid) == ("active", None, HOST)
+    with moves.cloud.host.driver._store.changing(uuid) as guest:  # type: ignore[attr-defined]
+        guest.power_state = PowerState.SHUTDOWN
+    come_back(moves)
+    assert knows(moves, uuid).power_state == PowerState.RUNNING
 
 
 def interrupted(
