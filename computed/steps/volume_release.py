@@ -52,6 +52,22 @@ def leave(
             _try(host, instance, complaint, partial(_terminate, host, context, instance, bdm))
 
 
+def leave_elsewhere(
+    host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any], known: Iterable[str | None]
+) -> None:
+    """The instance has been evacuated to here: delete its attachments that `bdms` do not name. Those are the
+    `known` ones, and what a crash has left of others. Never raises."""
+    ours = {bdm.attachment_id for bdm in volume_bdms(bdms)} - {None}
+    if not ours:
+        return
+    old = set(known)
+    try:
+        old |= {each.id for each in host.volumes.attachments(context, instance.uuid)}
+    except Exception as error:
+        LOG.warning("Instance %s may keep attachments elsewhere: %s", instance.uuid, error)
+    leave(host, context, instance, (), list(old - ours))
+
+
 def release(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any]) -> None:
     """The instance goes for good, its guest is gone: give its volumes back, delete those that go with it.
 

@@ -164,21 +164,11 @@ class Evacuation(Attempt):
         """The server lives here: its own place in place of the claim, and the migration is done."""
         self.host.tracker.settle_move(self.instance, self._claim)
         publish(self.host, self.context, self._nodename)
-        self._leave_volumes()
+        volume_release.leave_elsewhere(
+            self.host, self.context, self.instance, self.bdms, self._attachments_left
+        )
         moves.drop_context(self.host, self.instance, self.order.migration)
         moves.end(self.host, self.order.migration, MigrationStatus.DONE)
-
-    def _leave_volumes(self) -> None:
-        """Delete the old host's attachments, and those that an evacuation which a crash ended has left."""
-        ours = {bdm.attachment_id for bdm in volumes.volume_bdms(self.bdms)}
-        if not ours:
-            return
-        old = set(self._attachments_left)
-        try:
-            old |= {each.id for each in self.host.volumes.attachments(self.context, self.instance.uuid)}
-        except Exception as error:
-            LOG.warning("Instance %s may keep attachments elsewhere: %s", self.instance.uuid, error)
-        volume_release.leave(self.host, self.context, self.instance, self.bdms, list(old - ours))
 
     def _clear_away(self) -> None:
         """Its deletion may have known the volumes by attachments that were ours, and left the others."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from computed import errors, objects
 from computed.operations.recover.lane import Start, fail, in_lane
 from computed.states import REBUILDING_STATES, MigrationStatus, MigrationType
-from computed.steps import moves, network
+from computed.steps import moves, network, volume_release
 from computed.steps.guest import doomed_guest
 from computed.steps.power import has_guest
 from computed.steps.shared_storage import is_shared
@@ -70,6 +70,8 @@ def _end_one(start: Start, migration: Any) -> None:
 def _end(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
     if instance.host == host.name:
         LOG.warning("Instance %s has come here by evacuation; that is recorded now", instance.uuid)
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+        volume_release.leave_elsewhere(host, context, instance, bdms, ())
         moves.drop_context(host, instance, migration)
         moves.end(host, migration, MigrationStatus.DONE)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -219,6 +220,30 @@ def test_what_an_interrupted_evacuation_left_at_the_volume_service_goes(moves: R
     moves.cloud.embedded.volumes.attachment_create(None, volume, uuid, connector={"host": "third"})
     moves.evacuate(uuid)
     is_consistent(moves, volume, SECOND)
+
+
+def test_a_host_that_dies_when_the_server_has_come_lets_go_of_the_old_attachments_later(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (uuid,) = moves.cloud.boot(host=HOST)
+    volume = give_volume(moves, uuid)
+    second, died = moves.cloud.agents[SECOND], threading.Event()
+
+    def die(*given: Any) -> None:
+        died.set()
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(second.host.tracker, "settle_move", die)
+        migration = moves.evacuate(uuid, wait=False)
+        assert died.wait(10)
+    assert moves.states(uuid) == ("active", None, SECOND)
+    assert len(attachments(moves, volume)) == 2
+    second.stop()
+    second.start()
+    moves.cloud.settle()
+    is_consistent(moves, volume, SECOND)
+    assert moves.migration(migration).status == "done"
 
 
 def test_old_attachments_that_cannot_be_deleted_do_not_spoil_it(moves: RebuildRole) -> None:
