@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_ON_ITS_WAY: Final = (MigrationStatus.RUNNING, MigrationStatus.RUNNING_POST_COPY)
+ON_ITS_WAY: Final = (MigrationStatus.RUNNING, MigrationStatus.RUNNING_POST_COPY)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def finish_interrupted(host: ComputeHost, context: Any, instance: Any) -> bool:
         "instance_uuid": instance.uuid,
         "migration_type": str(MigrationType.LIVE_MIGRATION),
         "source_compute": host.name,
-        "status": [str(status) for status in _ON_ITS_WAY],
+        "status": [str(status) for status in ON_ITS_WAY],
     }
     found = list(objects.MigrationList.get_by_filters(context, filters))
     if not found:

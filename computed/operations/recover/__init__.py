@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
+from computed.operations.recover.departed import end_departures
 from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
 from computed.operations.recover.second_look import SecondLook
@@ -71,6 +72,7 @@ def _recover_all(start: Start, instances: list[Any]) -> None:
         LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)
         return
     evacuated = settle_evacuations(start)
+    end_departures(start)
     for instance in instances:
         if instance.uuid in evacuated:
             continue

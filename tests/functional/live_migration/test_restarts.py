@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.functional.cloud import Cloud
+from computed import errors
+from tests.functional.cloud import HOST, Cloud
+from tests.functional.live_migration.test_failures import dying
 from tests.functional.live_migration.world import World, make_world
 
 THERE = "second"
@@ -51,3 +53,49 @@ def test_what_the_conductor_prepares_meanwhile_is_given_back(
     assert world.status(again) == "completed" and world.guests(THERE) == {uuid}
     assert world.bindings(uuid) == [(THERE, [])]
     assert set(role.holds(uuid)) == {THERE}
+
+
+@pytest.fixture
+def arrived(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A server that its destination has recorded when its source dies, and its live migration."""
+    uuid = world.boot()
+    died = dying(monkeypatch, world.cloud.agents[HOST].host.scheduler, "delete_instance_info")
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    world.cloud.kill_agent()
+    assert world.status(migration) == "running" and set(world.role.holds(migration)) == {HOST}
+    return uuid, migration
+
+
+def test_one_that_the_destination_has_recorded_is_ended(world: World, arrived: tuple[str, str]) -> None:
+    uuid, migration = arrived
+    world.cloud.start_agent()
+    world.cloud.settle()
+    row = world.cloud.row(uuid)
+    assert (row["host"], row["vm_state"], row["task_state"]) == (THERE, "active", None)
+    assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
+    assert world.role.holds(migration) == {} and set(world.role.holds(uuid)) == {THERE}
+    assert world.bindings(uuid) == [(THERE, [])]
+
+
+def test_one_whose_record_cannot_be_read_is_left_as_it_is(world: World, arrived: tuple[str, str]) -> None:
+    _, migration = arrived
+    world.cloud.trouble("Instance", "get_by_uuid", errors.NovaException("no answer"))
+    world.cloud.start_agent()
+    world.cloud.settle()
+    assert world.status(migration) == "running" and set(world.role.holds(migration)) == {HOST}
+    world.cloud.restart_agent()
+    world.cloud.settle()
+    assert world.status(migration) == "completed" and world.role.holds(migration) == {}
+
+
+def test_one_whose_server_comes_back_keeps_the_bindings_for_that(
+    world: World, arrived: tuple[str, str]
+) -> None:
+    uuid, migration = arrived
+    world.cloud.embedded.network.create_bindings(None, world.cloud.instance(uuid), host=HOST)
+    world.cloud.set_fields(uuid, task_state="migrating")
+    world.cloud.start_agent()
+    world.cloud.settle()
+    assert world.status(migration) == "completed" and world.role.holds(migration) == {}
+    assert world.bindings(uuid) == [(THERE, [HOST])]

@@ -1,0 +1,52 @@
+"""Live migrations from here whose guest has arrived, and whose end a crash of this host has lost."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from computed import errors, objects
+from computed.operations.recover.lane import Start, in_lane
+from computed.states import MigrationStatus, MigrationType
+from computed.steps import live_migration as shared
+from computed.steps.handover import ON_ITS_WAY
+
+LOG = logging.getLogger(__name__)
+
+
+def end_departures(start: Start) -> None:
+    """End those whose destination has recorded that it has the server; one conductor call, and a few more for
+    each. The others are the business of the server's own lane: it is recorded to be here."""
+    filters = {
+        "source_compute": start.host.name,
+        "migration_type": str(MigrationType.LIVE_MIGRATION),
+        "status": [str(status) for status in ON_ITS_WAY],
+    }
+    for migration in objects.MigrationList.get_by_filters(start.context, filters):
+        start.host.lanes.start(f"departure-{migration.uuid}", partial(_end_one, start, migration))
+
+
+def _end_one(start: Start, migration: Any) -> None:
+    start.context.update_store()
+    uuid = migration.instance_uuid
+    try:
+        instance = objects.Instance.get_by_uuid(start.context, uuid, expected_attrs=["info_cache"])
+    except errors.InstanceNotFound:
+        LOG.info("Instance %s was deleted before its live migration ended", uuid)
+        return
+    in_lane(start, instance, lambda: _end(start, migration, instance), reads_anew=True)
+
+
+def _end(start: Start, migration: Any, instance: Any) -> None:
+    instance.refresh()
+    if instance.host != migration.dest_compute:
+        return
+    LOG.warning(
+        "Instance %s has gone to %s by a live migration; that is recorded now", instance.uuid, instance.host
+    )
+    shared.forget_allocations(start.host, start.context, (migration.uuid,))
+    if instance.task_state is None:
+        # Else it may be about to come back.
+        shared.delete_bindings(start.host, start.context, instance, start.host.name)
+    shared.try_set_status(start.host, migration, MigrationStatus.COMPLETED)
