@@ -41,30 +41,34 @@ def prepare(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any],
     """Connect the instance's volumes to this host, making those first that the mappings only ask for.
 
     Every mapping has volume_id, attachment_id, volume_size and connection_info afterwards, and is saved. The
-    undo disconnects them again, so that another host may be tried: volumes that were made here and are to
-    go with the instance are deleted. `complete` must follow once the guest has them.
+    undo disconnects them again, so that another host may be tried: volumes that this call has made and that
+    are to go with the instance are deleted, the others stay reserved for it. `complete` must follow once the
+    guest has them.
     Raises OverQuota, VolumeNotCreated, MultiattachNotSupportedByVirtDriver, InvalidVolume and what
     VolumeService raises.
     """
     for bdm in volume_bdms(bdms):
-        _make(host, context, instance, bdm, undo)
-        _disconnect_on_undo(host, context, instance, bdm, undo)
+        is_unmade = _make(host, context, instance, bdm, undo)
+        _disconnect_on_undo(host, context, instance, bdm, undo, is_unmade=is_unmade)
         connect(host, context, instance, bdm)
         save(host, bdm)
 
 
-def _make(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack) -> None:
-    """See to it that the mapping has a volume, and an attachment that reserves it."""
+def _make(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack) -> bool:
+    """See to it that the mapping has a volume, and an attachment that reserves it; whether the undo deletes
+    the volume."""
+    is_unmade = bdm.volume_id is None and bdm.delete_on_termination
     if bdm.volume_id is None:
         volume = host.volumes.create(context, _wanted(host, context, instance, bdm))
         # Known to the mapping at once: whatever ends this build finds the volume there.
         bdm.volume_id = volume.id
-        if bdm.delete_on_termination:
+        if is_unmade:
             undo.push(f"delete the new volume {volume.id}", lambda: _unmake(host, context, bdm))
         save(host, bdm)
         wait_available(host, context, volume.id)
     if bdm.attachment_id is None:
         bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
+    return bool(is_unmade)
 
 
 def _wanted(host: ComputeHost, context: Any, instance: Any, bdm: Any) -> NewVolume:
@@ -167,10 +171,12 @@ def remember(bdm: Any, connection_info: Mapping[str, Any], *, is_multiattach: bo
     bdm.connection_info = json.dumps(info)
 
 
-def _disconnect_on_undo(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack) -> None:
+def _disconnect_on_undo(
+    host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoStack, *, is_unmade: bool
+) -> None:
     def disconnect() -> None:
-        """The volume stays the instance's if it stays at all; what is to be deleted is let go of."""
-        if bdm.source_type in _MADE_FROM and bdm.delete_on_termination:
+        """The volume stays the instance's if it stays at all; what the undo deletes is let go of."""
+        if is_unmade:
             host.volumes.attachment_delete(context, bdm.attachment_id)
             bdm.attachment_id = None
             bdm.connection_info = None

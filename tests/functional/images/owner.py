@@ -118,9 +118,11 @@ class Owner:
         self.cast("shelve_instance", context, **order)
         return str(order["image_id"])
 
-    def offload(self, uuid: str) -> None:
-        """Have a shelved server offloaded."""
-        context = self.begin(uuid, "shelveOffload", task_state="shelving_offloading")
+    def offload(
+        self, uuid: str, *, action: str = "shelveOffload", task_state: str = "shelving_offloading"
+    ) -> None:
+        """Have a server offloaded that is shelved, or with the action shelve one that lives on a volume."""
+        context = self.begin(uuid, action, task_state=task_state)
         order = {"instance": self.cloud.instance(uuid), "clean_shutdown": True, "accel_uuids": []}
         self.cast("shelve_offload_instance", context, **order)
 

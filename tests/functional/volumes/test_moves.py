@@ -135,11 +135,34 @@ def test_shelving_and_unshelving_elsewhere(movers: VolumeKeeper) -> None:
     movers.assert_on(uuid, volume_id, THERE)
 
 
+BLANK = {"source_type": "blank", "boot_index": -1, "delete_on_termination": True}
+OF_AN_IMAGE = {"source_type": "image", "boot_index": 0, "delete_on_termination": True}
+
+
+def boot_with_new(keeper: VolumeKeeper, disk: dict[str, Any]) -> tuple[str, str]:
+    """A server with a volume that its build makes; both ids."""
+    image_id = keeper.cloud.embedded.images.find("guest")["id"]
+    made_of = {"image_id": image_id} if disk["source_type"] == "image" else {}
+    (uuid,) = keeper.cloud.boot(
+        volumes=[{"destination_type": "volume", "volume_size": 2, **made_of, **disk}], host=HOST
+    )
+    (volume_id,) = keeper.volumes.volume_ids()
+    keeper.assert_on(uuid, volume_id, HOST)
+    return uuid, volume_id
+
+
 @pytest.mark.parametrize("method", ["attachment_update", "attachment_complete", "get", "spawn"])
-def test_an_unshelving_that_fails_can_be_repeated(movers: VolumeKeeper, method: str) -> None:
-    uuid, volume_id = movers.boot(host=HOST, root=False)
+@pytest.mark.parametrize("disk", [None, BLANK, OF_AN_IMAGE], ids=["volume", "blank", "root of an image"])
+def test_an_unshelving_that_fails_can_be_repeated(
+    movers: VolumeKeeper, disk: dict[str, Any] | None, method: str
+) -> None:
+    """Also with a volume that the server's build has made, and that is to go when the server goes."""
+    uuid, volume_id = movers.boot(host=HOST, root=False) if disk is None else boot_with_new(movers, disk)
     owner = Owner(movers.cloud)
-    owner.shelve(uuid)
+    if disk is OF_AN_IMAGE:
+        owner.offload(uuid, action="shelve", task_state="shelving")
+    else:
+        owner.shelve(uuid)
     if method == "spawn":
         owner.fail("spawn:*:NovaException:1", host=THERE)
     else:
