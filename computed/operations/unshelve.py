@@ -12,7 +12,7 @@ from oslo_utils import timeutils
 from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.states import TaskState, VmState
-from computed.steps import accelerators, network, overtaken, shelf_marks, shelving, volumes
+from computed.steps import accelerators, block_devices, network, overtaken, shelf_marks, shelving, volumes
 from computed.steps.announce import announced
 from computed.steps.claiming import give_place_back, take_place
 from computed.steps.guest import PARTS, FirstBoot, doomed_guest, image_meta_of, new_guest
@@ -102,6 +102,7 @@ class Unshelving:
         allocations = host.placement.get_allocations(context, instance.uuid)["allocations"]
         self.claim = self._claim(nodename, allocations, limits)
         accelerated = accelerators.bound(host, context, instance, self.accel_uuids)
+        block_devices.name_nameless(host, instance, self.bdms)
         volumes.prepare(host, context, instance, self.bdms, self.undo)
         with awaiting_plugs(host, instance) as plugging:
             providers = network.providers_of(request_spec)

@@ -10,7 +10,7 @@ from computed import errors, objects
 from computed.lib.undo import UndoStack
 from computed.steps import volumes
 from computed.steps.announce import announce
-from computed.steps.block_devices import free_name, volume_spec
+from computed.steps.block_devices import next_name, volume_spec
 from computed.steps.patience import insistently, patiently
 from computed.steps.volume_detach import destroy, detach, take_out, with_encryption
 
@@ -59,15 +59,9 @@ def reserve_block_device_name(  # noqa: PLR0913 (the arguments of the RPC)
         device_type=device_type,
         tag=tag,
     )
-    bdm.device_name = _name(host, instance, bdms, bdm)
+    bdm.device_name = next_name(host, instance, bdms, bdm)
     _create(host, bdm)
     return bdm
-
-
-def _name(host: ComputeHost, instance: Any, bdms: Any, bdm: Any) -> str:
-    most = host.conf.compute.max_disk_devices_to_attach
-    chosen = host.driver.volume_device_name(instance, bdms, bdm)
-    return free_name(instance, bdms, chosen or bdm.device_name, most)
 
 
 def _create(host: ComputeHost, bdm: Any) -> None:

@@ -121,6 +121,26 @@ def free_name(instance: Any, bdms: Iterable[Any], wanted: str | None, most: int)
     return _prefix(root) + (letters or next(free_letters(used)))
 
 
+def next_name(host: ComputeHost, instance: Any, bdms: Iterable[Any], bdm: Any) -> str:
+    """The name of one more device, which the driver chooses or which is free; raises as `free_name`."""
+    bdms = list(bdms)
+    chosen = host.driver.volume_device_name(instance, bdms, bdm)
+    most = host.conf.compute.max_disk_devices_to_attach
+    return free_name(instance, bdms, chosen or bdm.device_name, most)
+
+
+def name_nameless(host: ComputeHost, instance: Any, bdms: Iterable[Any]) -> None:
+    """Name those of a known server's devices that have no name, and save them; raises as `free_name`.
+
+    The API gives none to a volume that it attaches while the server is on no host.
+    """
+    bdms = list(bdms)
+    nameless = [bdm for bdm in bdms if bdm.device_name is None and not bdm.no_device]
+    for bdm in nameless:
+        bdm.device_name = next_name(host, instance, bdms, bdm)
+    save_names(host, nameless)
+
+
 def _in_naming_order(bdms: Sequence[Any]) -> list[Any]:
     kinds = (is_local_image, is_ephemeral, is_swap)
 
@@ -160,7 +180,7 @@ def _letters(name: str) -> str:
 
 
 def save_names(host: ComputeHost, named: Iterable[Any]) -> None:
-    """Record the names that `name_devices` gave; one conductor call each."""
+    """Record names that were given; one conductor call each."""
     for bdm in named:
         patiently(
             f"Naming the device {bdm.device_name} of instance {bdm.instance_uuid}",

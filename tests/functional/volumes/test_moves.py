@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from computed import errors
+from computed import errors, objects
+from computed.embedded.servers import user_context
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
@@ -173,6 +174,38 @@ def test_an_unshelving_that_fails_can_be_repeated(
     owner.unshelve(uuid, HOST)
     assert states(movers, uuid) == ("active", None, HOST), movers.cloud.faults(uuid)
     movers.assert_on(uuid, volume_id, HOST)
+
+
+def attach_while_offloaded(keeper: VolumeKeeper, uuid: str) -> str:
+    """What the API does with a volume for a server that is on no host; the volume's id."""
+    context, volume_id = user_context(), keeper.volumes.add(size_gib=2)
+    bdm = objects.BlockDeviceMapping(
+        context=context,
+        source_type="volume",
+        destination_type="volume",
+        instance_uuid=uuid,
+        boot_index=None,
+        volume_id=volume_id,
+        device_name=None,
+        delete_on_termination=False,
+        attachment_id=keeper.volumes.attachment_create(context, volume_id, uuid).id,
+    )
+    bdm.create()
+    return volume_id
+
+
+def test_volumes_that_were_attached_to_an_offloaded_server_are_named(keeper: VolumeKeeper) -> None:
+    uuid, named = keeper.boot(root=False)
+    owner = Owner(keeper.cloud)
+    owner.shelve(uuid)
+    nameless = [attach_while_offloaded(keeper, uuid) for _ in range(2)]
+    owner.unshelve(uuid)
+    assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+    for volume_id, name in zip((named, *nameless), ("/dev/sdb", "/dev/sdc", "/dev/sdd"), strict=True):
+        keeper.assert_on(uuid, volume_id, HOST)
+        assert keeper.mapping(uuid, volume_id)["device_name"] == name
+        (attachment,) = keeper.volumes.attachments_of(volume_id=volume_id)
+        assert attachment["mountpoint"] == name
 
 
 def test_an_offload_that_the_volume_service_fails_can_be_repeated(movers: VolumeKeeper) -> None:
