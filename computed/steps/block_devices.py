@@ -48,7 +48,8 @@ def name_devices(instance: Any, bdms: Sequence[Any], prefix: str, most: int) -> 
     The root device is called as its mapping or the instance says, else `/dev/` + `prefix` + `a`; the others
     follow with the next free letters behind the same prefix: images, ephemerals, swap, then the rest.
     `most` is how many disks an instance may have, below 0 any number. Nothing is named without a root
-    device. Raises InvalidDevicePath, TooManyDiskDevices.
+    device. Raises InvalidDevicePath (the root device's name is one that no other can follow),
+    TooManyDiskDevices.
     """
     root = next((bdm for bdm in bdms if bdm.is_root), None)
     if root is None:
@@ -59,7 +60,7 @@ def name_devices(instance: Any, bdms: Sequence[Any], prefix: str, most: int) -> 
         root.device_name = name
         named.append(root)
     instance.root_device_name = name
-    used = {_letters(bdm.device_name) for bdm in bdms if bdm.device_name}
+    used = _used(bdms)
     letters = free_letters(used)
     for bdm in _in_naming_order(bdms):
         if bdm.device_name:
@@ -114,7 +115,7 @@ def free_name(instance: Any, bdms: Iterable[Any], wanted: str | None, most: int)
     """
     letters = _letters(wanted) if wanted else None
     root = instance.root_device_name or _DEFAULT_ROOT
-    used = {_letters(bdm.device_name) for bdm in bdms if bdm.device_name} | {_letters(root)}
+    used = _used(bdms) | {_letters(root)}
     _check_count(len(used) + 1, most)
     if letters in used:
         raise errors.DevicePathInUse(path=wanted)
@@ -164,8 +165,18 @@ def free_letters(used: Iterable[str]) -> Iterator[str]:
                 yield word
 
 
+def _used(bdms: Iterable[Any]) -> set[str]:
+    """What distinguishes the names in use: letters, or the whole of a name that is of another kind."""
+    names = [bdm.device_name for bdm in bdms if bdm.device_name]
+    return {match["letters"] if (match := _fullmatch(name)) else name for name in names}
+
+
+def _fullmatch(name: str) -> re.Match[str] | None:
+    return _NAME.fullmatch(name if name.startswith("/dev/") else f"/dev/{name}")
+
+
 def _match(name: str) -> re.Match[str]:
-    match = _NAME.fullmatch(name if name.startswith("/dev/") else f"/dev/{name}")
+    match = _fullmatch(name)
     if match is None:
         raise errors.InvalidDevicePath(path=name)
     return match

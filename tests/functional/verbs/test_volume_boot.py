@@ -64,6 +64,14 @@ def test_from_a_volume(bench, reserve):
     assert bench.volumes.attachments_of() == []
 
 
+@pytest.mark.parametrize("name", ["/dev/nvme0n1", "/dev/disk/by-id/x", "/dev/mapper-1"])
+def test_one_beside_that_has_a_name_of_another_kind(bench, name):
+    volume_id = bench.volumes.add()
+    server = boot(bench, [LOCAL_ROOT, given(bench, volume_id, boot_index=-1, device_name=name)])
+    is_up(bench, server, volume_id, name)
+    is_attached(bench, server, attach(bench, server))
+
+
 def test_from_an_image_in_a_volume(bench):
     server = boot(bench, [ROOT_OF_IMAGE])
     (volume_id,) = bench.volumes.volume_ids()

@@ -53,6 +53,8 @@ def instance(root_device_name=None, root_gb=5, swap=256):
          ["/dev/sda", "/dev/sdb", "/dev/sdc"]),
         ("vd", [("image", "/dev/sda1"), ("ephemeral", None)], None, ["/dev/sda1", "/dev/sdb"]),
         ("sd", [("image", "/dev/xvda"), ("swap", None)], None, ["/dev/xvda", "/dev/xvdb"]),
+        ("sd", [("image", None), ("volume", "/dev/nvme0n1"), ("swap", None)], None,
+         ["/dev/sda", "/dev/nvme0n1", "/dev/sdb"]),
     ],
 )  # fmt: skip
 def test_names(prefix, given, root_name, expected):
@@ -114,6 +116,7 @@ def test_a_root_disk_of_no_size_is_as_large_as_its_image():
         ("/dev/vda", ["/dev/vda"], "vdc", "/dev/vdc"),
         (None, [], None, "/dev/vdb"),
         ("/dev/vda", [None, "/dev/vdb1"], None, "/dev/vdc"),
+        ("/dev/vda", ["/dev/vda", "/dev/disk/by-id/x", "/dev/vdb"], None, "/dev/vdc"),
     ],
 )
 def test_one_more_device(root, used, wanted, expected):
@@ -133,6 +136,8 @@ def test_one_more_device_that_cannot_be():
     with pytest.raises(errors.TooManyDiskDevices):
         free_name(server, bdms, None, 2)
     assert free_name(server, bdms, None, 3) == "/dev/vdc"
+    with pytest.raises(errors.TooManyDiskDevices):
+        free_name(server, [*bdms, bdm("volume", device_name="/dev/nvme0n1")], None, 3)
 
 
 def test_a_connected_volume_is_told_and_one_that_is_not_is_left_out():
