@@ -91,9 +91,11 @@ def _decode(path: str, text: str) -> bytes:
 
 
 def settle_config_drive(host: ComputeHost, instance: Any, image_meta: Any) -> None:
-    """Note that the guest has a configuration drive when this host or the image insists on one."""
+    """Note that the guest has a configuration drive when the image insists on one, or this host does, which
+    can insist as long as the instance has never been launched."""
     is_mandatory = image_meta.properties.get("img_config_drive") == "mandatory"
-    if not instance.config_drive and (host.conf.force_config_drive or is_mandatory):
+    is_forced = host.conf.force_config_drive and not instance.launched_at
+    if not instance.config_drive and (is_forced or is_mandatory):
         instance.config_drive = "True"
 
 

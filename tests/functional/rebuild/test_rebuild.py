@@ -194,6 +194,17 @@ def test_a_record_that_vanishes_leaves_no_guest(role: RebuildRole) -> None:
     assert role.guest(uuid) is None
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_the_host_forces_config_drives_on_new_servers_only(role: RebuildRole, before: bool) -> None:
+    role.cloud.conf.set_override("force_config_drive", before)
+    (uuid,) = role.cloud.boot()
+    assert bool(role.cloud.row(uuid)["config_drive"]) is before
+    role.cloud.conf.set_override("force_config_drive", True)
+    role.rebuild(uuid)
+    assert role.states(uuid) == ("active", None, HOST)
+    assert bool(role.cloud.row(uuid)["config_drive"]) is before
+
+
 def test_what_it_costs(role: RebuildRole) -> None:
     (uuid,) = role.cloud.boot()
     with role.cloud.counting() as counts:

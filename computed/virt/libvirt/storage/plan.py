@@ -91,7 +91,8 @@ def plan(spec: GuestSpec, options: StorageOptions, paths: InstancePaths) -> tupl
 
 def needs_config_drive(instance: Any, image_meta: Any, options: StorageOptions) -> bool:
     """Whether a guest has a config drive (contract host_files.json, config_drive.required_when)."""
-    if instance.config_drive or options.forces_config_drive:
+    # Who was launched without one has learnt what it needed elsewhere, and keeps the devices that it knows.
+    if instance.config_drive or (options.forces_config_drive and not instance.launched_at):
         return True
     properties = image_meta.properties if image_meta is not None else {}
     return bool(properties.get("img_config_drive") == "mandatory")

@@ -15,11 +15,13 @@ IMAGE = DiskSpec("image", None, 10, boot_index=0, image_id=IMAGE_ID)
 GIB = 1 << 30
 
 
-def planned(tmp_path, *disks, properties=None, disk_format="raw", config_drive="", **options):
+def planned(
+    tmp_path, *disks, properties=None, disk_format="raw", config_drive="", launched_at=None, **options
+):
     image_meta = objects.ImageMeta.from_dict(
         {"id": IMAGE_ID, "disk_format": disk_format, "properties": properties or {}}
     )
-    instance = SimpleNamespace(uuid=UUID, config_drive=config_drive)
+    instance = SimpleNamespace(uuid=UUID, config_drive=config_drive, launched_at=launched_at)
     spec = GuestSpec(instance=instance, image_meta=image_meta, network_info=[], disks=disks)
     return plan(spec, StorageOptions(**options), InstancePaths(tmp_path, UUID))
 
@@ -64,6 +66,21 @@ def test_everything_at_once(tmp_path):
     assert plans[4].serial == "v1"
     assert {p.format for p in plans} == {"raw"}
     assert [p.is_readonly for p in plans] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({}, False),
+        ({"config_drive": "True", "launched_at": "earlier"}, True),
+        ({"forces_config_drive": True}, True),
+        ({"forces_config_drive": True, "launched_at": "earlier"}, False),
+        ({"properties": {"img_config_drive": "mandatory"}, "launched_at": "earlier"}, True),
+    ],
+)
+def test_who_has_a_config_drive(tmp_path, order, expected):
+    plans = planned(tmp_path, IMAGE, **order)
+    assert any(disk.kind == "config_drive" for disk in plans) is expected
 
 
 @pytest.mark.parametrize(
