@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Set
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import TaskState, VmState
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from computed.steps.host import ComputeHost
 
 LOG = logging.getLogger(__name__)
-
-_UNBOUND: Final = frozenset({"unbound", "binding_failed"})
 
 
 class Healer:
@@ -34,7 +32,8 @@ class Healer:
             return
         try:
             elsewhere = network.locate(host, context, instance) - {host.name}
-            if instance.task_state is None and (elsewhere or _has_unbound(instance)):
+            is_unbound = network.has_unbound(network.cached(instance))
+            if instance.task_state is None and (elsewhere or is_unbound):
                 _bind_anew(host, context, instance, elsewhere)
         except errors.NotFound as error:
             LOG.debug("Instance %s is gone: %s", instance.uuid, error)
@@ -62,10 +61,6 @@ class Healer:
 
 def _is_settled(instance: Any) -> bool:
     return bool(instance.vm_state != VmState.BUILDING and instance.task_state != TaskState.DELETING)
-
-
-def _has_unbound(instance: Any) -> bool:
-    return any(vif["type"] in _UNBOUND for vif in network.cached(instance))
 
 
 def _bind_anew(host: ComputeHost, context: Any, instance: Any, elsewhere: Set[str]) -> None:

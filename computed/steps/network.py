@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.clients.port_resources import match
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS = 30.0
+_UNBOUND: Final = frozenset({"unbound", "binding_failed"})
 
 
 def cached(instance: Any) -> Any:
@@ -137,6 +138,47 @@ def _record(instance: Any, before: Any, now: Any) -> bool:
     instance.info_cache.network_info = now
     instance.info_cache.save()
     return True
+
+
+def refresh_if_possible(host: ComputeHost, context: Any, instance: Any) -> None:
+    """For a guest that is about to be made anew of its records: as `refresh`, and ports that have lost their
+    binding are bound to this host again. Without the service what is remembered has to do.
+
+    What `instance` has brought along is compared first: nothing is asked of the conductor unless it differs.
+    """
+    try:
+        with cache_lock(host, instance):
+            before = cached(instance)
+            network_info = _repaired(host, context, instance, before)
+            if network_info.json() == before.json():
+                return
+            # The record may know better than what was brought along in which order they are, and whose.
+            before = fresh(instance)
+            network_info = _repaired(host, context, instance, before)
+            if network_info.json() != before.json():
+                instance.info_cache.network_info = network_info
+                instance.info_cache.save()
+    except (errors.NovaException, errors.ComputedError) as error:
+        LOG.warning("Instance %s uses its network as it was: %s", instance.uuid, error)
+
+
+def _repaired(host: ComputeHost, context: Any, instance: Any, before: Any) -> Any:
+    """The interfaces as the service has them, bound here. That the port of a guest which is off is not active
+    is no news: whoever reads of it later would wait for the plug of a port that has long been plugged."""
+    network_info = host.network.network_info(context, instance)
+    if has_unbound(network_info):
+        LOG.warning("Instance %s has ports that are not bound; they are bound anew", instance.uuid)
+        providers = providers_held(host, context, instance)
+        network_info = host.network.bind_to_host(context, instance, host=host.name, providers=providers)
+    active = {vif["id"] for vif in before if vif["active"]}
+    for vif in network_info:
+        vif["active"] = vif["active"] or vif["id"] in active
+    return network_info
+
+
+def has_unbound(network_info: Any) -> bool:
+    """Whether a port among the interfaces is bound to no host."""
+    return any(vif["type"] in _UNBOUND for vif in network_info)
 
 
 def _with_vanished(before: Any, now: Any) -> Any:

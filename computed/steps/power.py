@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.states import EDGES, POWERED_OFF, PowerState, ShareStatus, TaskState, VmState
-from computed.steps import accelerators, shares, shelf_marks
+from computed.steps import accelerators, network, shares, shelf_marks
 from computed.steps.announce import announced
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.records import advance, require, set_error, unexpected_task
@@ -69,8 +69,10 @@ def power_off(host: ComputeHost, instance: Any, *, clean_shutdown: bool) -> None
 
 def power_on(host: ComputeHost, context: Any, instance: Any) -> None:
     """Start the guest; when its shares cannot be mounted the instance goes to ERROR."""
+    instance.load(*PARTS)
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
     refresh_if_possible(host, context, instance, bdms)
+    network.refresh_if_possible(host, context, instance)
     wanted = shares.settled(host, context, instance)
     try:
         shares.mount(host, context, instance, wanted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import EDGES, Edge, PowerState, ShareStatus, TaskState, VmState
-from computed.steps import accelerators, shares
+from computed.steps import accelerators, network, shares
 from computed.steps.announce import announce
 from computed.steps.faults import record_fault
 from computed.steps.guest import PARTS, known_guest
@@ -45,6 +45,7 @@ def reboot(host: ComputeHost, context: Any, instance: Any, *, hard: bool) -> Non
     reconcile(host, context, instance, bdms)
     if hard:
         refresh_if_possible(host, context, instance, bdms)
+        network.refresh_if_possible(host, context, instance)
     wanted = shares.settled(host, context, instance)
     before = power_state(host, instance)
     # Who is notified of the start hears of a state that no save of ours brings (contract transcripts).

@@ -479,3 +479,76 @@ def test_a_guest_is_told_of_its_addresses_as_they_are_now(cloud: Cloud) -> None:
     cast(cloud, "inject_network_info", instance=instance)
     assert len(addresses(cloud, uuid)) == 2
     assert cloud.host.driver._store.find(uuid).console[-1] == "ADDRESSES " + " ".join(addresses(cloud, uuid))
+
+
+@pytest.fixture
+def plugged(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The ports that guests are made anew with, as it happens."""
+    told: list[list[str]] = []
+    for name in ("reboot", "power_on"):
+        plain = getattr(cloud.host.driver, name)
+
+        def noted(context: Any, spec: Any, *, plain: Any = plain, **more: Any) -> None:
+            told.append([vif["id"] for vif in spec.network_info])
+            plain(context, spec, **more)
+
+        monkeypatch.setattr(cloud.host.driver, name, noted)
+    return told
+
+
+def forget_ports(cloud: Cloud, uuid: str) -> None:
+    with cloud.embedded.store.transaction() as known:
+        known.update(
+            "InstanceInfoCache",
+            known.first("InstanceInfoCache", instance_uuid=uuid),
+            {"network_info": "[]"},
+        )
+
+
+def make_anew(cloud: Cloud, uuid: str, verb: str) -> None:
+    if verb == "start":
+        cloud.verb(uuid, "stop")
+        cloud.verb(uuid, "start")
+    else:
+        cloud.verb(uuid, "reboot", hard=True)
+
+
+@pytest.mark.parametrize("verb", ["start", "hard reboot"])
+def test_a_guest_is_made_anew_with_the_ports_that_there_are(
+    cloud: Cloud, plugged: list[list[str]], verb: str
+) -> None:
+    (uuid,) = cloud.boot()
+    expected = ports(cloud, uuid)
+    forget_ports(cloud, uuid)
+    make_anew(cloud, uuid, verb)
+    assert plugged == [expected]
+    assert cached_ports(cloud, uuid) == expected
+
+
+@pytest.mark.parametrize("verb", ["start", "hard reboot"])
+def test_without_the_network_service_a_guest_is_made_anew_as_it_was(
+    cloud: Cloud, plugged: list[list[str]], verb: str
+) -> None:
+    (uuid,) = cloud.boot()
+    expected = ports(cloud, uuid)
+    cloud.embedded.network.fail("network_info", errors.NetworkServiceUnavailable("away"))
+    make_anew(cloud, uuid, verb)
+    assert cloud.row(uuid)["vm_state"] == "active"
+    assert plugged == [expected]
+    assert cached_ports(cloud, uuid) == expected
+
+
+def test_a_hard_reboot_that_was_ordered_before_an_attachment_has_it(
+    cloud: Cloud, plugged: list[list[str]]
+) -> None:
+    (uuid,) = cloud.boot()
+    (first,) = ports(cloud, uuid)
+    context, instance = order(cloud, uuid, Action.REBOOT)
+    vif = attach(cloud, uuid, port_id=cloud.embedded.network.create_port())
+    cloud.set_fields(uuid, task_state="rebooting_hard")
+    instance.task_state = "rebooting_hard"
+    instance.obj_reset_changes()
+    arguments = {"instance": instance, "block_device_info": None, "reboot_type": "HARD"}
+    cast(cloud, "reboot_instance", context=context, **arguments)
+    assert plugged == [[first, vif["id"]]]
+    assert cached_ports(cloud, uuid) == [first, vif["id"]]

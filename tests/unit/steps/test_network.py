@@ -27,11 +27,14 @@ class Conductor:
         self.vifs = []
         self.asked = []
         self.fails = None
+        self.away = None
 
     def object_action(self, context, objinst, objmethod, args, kwargs):
         self.asked.append(f"{objinst.obj_name()}.{objmethod}")
         if self.fails == self.asked[-1]:
             raise errors.VirtualInterfaceCreateException()
+        if self.away == self.asked[-1]:
+            raise errors.ConductorUnavailable()
         if objinst.obj_name() == "VirtualInterface":
             self.vifs.append((objinst.address, objinst.uuid, objinst.tag))
             return {}, None
@@ -52,11 +55,12 @@ class Service:
         self.ports = list(ports)
         self.failures = []
         self.calls = []
+        self.when_bound = {}
 
     def _say(self, what):
         self.calls.append(what)
-        if self.failures:
-            raise self.failures.pop(0)
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
 
     def allocate(self, context, instance, *, host, requested, security_groups, providers):
         self._say(("allocate", host, security_groups, providers))
@@ -69,6 +73,8 @@ class Service:
 
     def bind_to_host(self, context, instance, *, host, migration=None, providers=None):
         self._say(("bind", host))
+        for known in self.ports:
+            known.update(self.when_bound)
         return self.network_info(context, instance, quietly=True)
 
     def deallocate(self, context, instance, *, requested=None):
@@ -210,6 +216,36 @@ def test_a_failed_read_leaves_the_cache_as_it_is(conductor):
     with pytest.raises(errors.NetworkServiceUnavailable):
         network.refresh(host_with(service), CONTEXT, instance)
     assert "InstanceInfoCache.save" not in conductor.asked
+    assert [vif["id"] for vif in conductor.cache] == [PORTS[1]]
+
+
+def test_what_is_remembered_rightly_costs_the_conductor_nothing(conductor):
+    service = Service(port(1, active=False))
+    instance = instance_with(port(1, active=True))
+    network.refresh_if_possible(host_with(service), CONTEXT, instance)
+    assert network.cached(instance)[0]["active"] is True, "it is the port of a guest that is off"
+    assert (service.calls, conductor.asked) == (["network_info"], [])
+
+
+def test_ports_without_a_binding_are_bound_before_a_guest_is_made_anew(conductor):
+    conductor.cache = NetworkInfo.hydrate([port(1, type="ovs")])
+    service, instance = Service(port(1, type="unbound")), instance_with(port(1, type="ovs"))
+    host = host_with(service)
+    service.failures = [None, errors.PortBindingFailed(port_id=PORTS[1])]
+    network.refresh_if_possible(host, CONTEXT, instance)
+    assert network.cached(instance)[0]["type"] == "ovs", "nothing better is known"
+    service.when_bound = {"type": "hw_veb"}
+    network.refresh_if_possible(host, CONTEXT, instance)
+    assert service.calls.count(("bind", "here")) == 2
+    assert [vif["type"] for vif in conductor.cache] == ["hw_veb"]
+
+
+@pytest.mark.parametrize("method", ["refresh", "save"])
+def test_a_conductor_that_is_away_leaves_what_is_remembered(conductor, method):
+    conductor.cache = NetworkInfo.hydrate([port(1)])
+    conductor.away = f"InstanceInfoCache.{method}"
+    network.refresh_if_possible(host_with(Service(port(1), port(2))), CONTEXT, instance_with(port(1)))
+    assert conductor.asked[-1] == conductor.away
     assert [vif["id"] for vif in conductor.cache] == [PORTS[1]]
 
 
