@@ -37,7 +37,7 @@ def _vif(subnet: Subnet, port: Fields) -> dict[str, Any]:
         "id": port["uuid"],
         "address": port["mac"],
         "network": subnet.network(addresses(port)),
-        "type": subnet.vif_type,
+        "type": subnet.vif_type if port.get("host") else "unbound",
         "details": {"port_filter": False},
         "devname": f"tap{port['uuid']}"[:_NIC_NAME_LEN],
         "active": True,

@@ -31,6 +31,12 @@ def unmark(instance: Any) -> str | None:
     return image_id
 
 
+def image_of(instance: Any) -> str | None:
+    """The image that the instance was shelved with, None if there is none."""
+    image_id: str | None = instance.system_metadata.get(_IMAGE)
+    return image_id
+
+
 def remove_image(host: ComputeHost, context: Any, image_id: str | None) -> None:
     """The instance lives from its own disks again: nobody needs the image it was shelved with."""
     if image_id is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors
 from computed.states import EDGES, Edge, TaskState, VmState
-from computed.steps import accelerators, power, volumes
+from computed.steps import accelerators, power, shelf_marks, volumes
 from computed.steps.announce import announced
 from computed.steps.guest import doomed_guest
 from computed.steps.records import advance, forget_host
@@ -30,8 +30,9 @@ OFFLOADING_STATES: Final = (TaskState.SHELVING, TaskState.SHELVING_OFFLOADING)
 def offload(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, clean_shutdown: bool) -> None:
     """Take a shelved instance off this host: guest, ports, volumes, allocations, record, in this order.
 
-    What fails leaves it SHELVED, with everything that is not given back yet; doing it again goes on from
-    there. Raises what the remotes raise, UnexpectedTaskStateError when another verb has the instance.
+    What fails leaves it SHELVED, or STOPPED if it lives on a volume, with everything that is not given back
+    yet; doing it again goes on from there. Raises what the remotes raise, UnexpectedTaskStateError when
+    another verb has the instance.
     """
     admin = context.elevated()
     nodename = instance.node
@@ -42,8 +43,9 @@ def offload(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, clean_
             LOG.info("Instance %s: an earlier try has taken its guest away", instance.uuid)
         state = power.power_state(host, instance)
         host.driver.destroy(admin, doomed_guest(instance, bdms))
-        # From here on there is no way back. Whoever saves the instance next, be it a guard, saves this too.
-        instance.vm_state = VmState.SHELVED
+        # Whoever saves the instance next, be it a guard, saves this too.
+        instance.vm_state = _without_guest(instance)
+        instance.power_state = state
         host.network.unbind(admin, instance)
         volumes.park(host, context, instance, bdms)
         accelerators.release(host, context, instance)
@@ -54,9 +56,19 @@ def offload(host: ComputeHost, context: Any, instance: Any, bdms: Any, *, clean_
         host.scheduler.delete_instance_info(admin, instance.uuid)
 
 
+def _without_guest(instance: Any) -> VmState:
+    """What an instance is that has lost its guest and not left its host yet.
+
+    Without its own disks there is no way back but from its image. One that lives on a volume was not shelved
+    before: its owner can have its guest made anew, which a hard reboot does, or shelve it again.
+    """
+    is_on_volume = instance.vm_state != VmState.SHELVED and shelf_marks.image_of(instance) is None
+    return VmState.STOPPED if is_on_volume else VmState.SHELVED
+
+
 def _leave_host(host: ComputeHost, instance: Any, state: int) -> None:
     """Save the instance as offloaded and on no host, in one."""
-    was = {name: getattr(instance, name) for name in _PLACE}
+    was = {name: getattr(instance, name) for name in (*_PLACE, "vm_state")}
     forget_host(instance)
     try:
         advance(host, instance, "offload_done", power_state=state)
@@ -64,7 +76,6 @@ def _leave_host(host: ComputeHost, instance: Any, state: int) -> None:
         # It is still ours to offload.
         for name, value in was.items():
             setattr(instance, name, value)
-        instance.vm_state = VmState.SHELVED
         raise
 
 

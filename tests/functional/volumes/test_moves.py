@@ -11,6 +11,7 @@ import pytest
 
 from computed import errors, objects
 from computed.embedded.servers import user_context
+from computed.states import PowerState
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.conductor_role import ConductorRole
 from tests.functional.images.owner import Owner
@@ -217,6 +218,44 @@ def test_an_offload_that_the_volume_service_fails_can_be_repeated(movers: Volume
     owner.offload(uuid)
     assert states(movers, uuid) == ("shelved_offloaded", None, None), movers.cloud.faults(uuid)
     movers.assert_reserved(uuid, volume_id)
+
+
+@pytest.mark.parametrize("again", ["hard reboot", "shelve"])
+@pytest.mark.parametrize("failing", ["volumes", "network", "placement"])
+def test_an_offload_that_fails_leaves_a_server_on_a_volume_to_its_owner(
+    keeper: VolumeKeeper, monkeypatch: pytest.MonkeyPatch, failing: str, again: str
+) -> None:
+    uuid, volume_id = keeper.boot()
+    owner = Owner(keeper.cloud)
+    with monkeypatch.context() as patch:
+        if failing == "volumes":
+            keeper.volumes.fail("attachment_create", AWAY)
+        elif failing == "network":
+            keeper.cloud.embedded.network.fail("unbind", errors.NetworkServiceUnavailable("away"))
+        else:
+            patch.setattr(keeper.cloud.host.placement, "delete_allocations", raising(AWAY))
+        owner.offload(uuid, action="shelve", task_state="shelving")
+    assert states(keeper, uuid) == ("stopped", None, HOST)
+    assert keeper.cloud.row(uuid)["power_state"] == PowerState.SHUTDOWN
+    assert len(keeper.cloud.faults(uuid)) == 1
+    if again == "shelve":
+        owner.offload(uuid, action="shelve", task_state="shelving")
+        assert states(keeper, uuid) == ("shelved_offloaded", None, None), keeper.cloud.faults(uuid)
+        keeper.assert_reserved(uuid, volume_id)
+    else:
+        keeper.cloud.verb(uuid, "reboot", hard=True)
+        assert states(keeper, uuid) == ("active", None, HOST), keeper.cloud.faults(uuid)
+        keeper.assert_on(uuid, volume_id, HOST)
+        assert owner.port_hosts(uuid) == [HOST]
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """In place of a method that fails."""
+
+    def fail(*arguments: Any, **more: Any) -> None:
+        raise error
+
+    return fail
 
 
 # Resize and cold migration
