@@ -17,10 +17,12 @@ from computed.states import POWERED_OFF, SOFT_REBOOT_STATES, PowerState, TaskSta
 from computed.steps import (
     interrupted_departures,
     interrupted_resizes,
+    network,
     power_sync,
     shares,
     shelf_marks,
     suspension,
+    volume_refresh,
 )
 from computed.steps.faults import record_fault
 from computed.steps.guest import known_guest
@@ -219,6 +221,10 @@ def _settle_rescue(host: ComputeHost, context: RequestContext, instance: Any, gu
 
 
 def _finish_unshelve(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
+    # Its volumes may not have been told that the guest has them, nor its record where its ports are now.
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+    volume_refresh.refresh_if_possible(host, context, instance, bdms)
+    network.refresh_if_possible(host, context, instance)
     image_id = shelf_marks.unmark(instance)
     instance.vm_state = VmState.ACTIVE
     instance.launched_at = timeutils.utcnow(with_timezone=True)

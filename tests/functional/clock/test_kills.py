@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from computed import errors
 from computed.operations.recover import second_look
 from computed.states import PowerState
 from tests.functional.clock.victim import Victim
 from tests.functional.cloud import Cloud
 from tests.functional.rebuild.role import RebuildRole
+from tests.functional.volumes.keeper import VolumeKeeper
 
 ON, OFF, PAUSED, ASLEEP = (
     int(PowerState.RUNNING),
@@ -271,6 +273,32 @@ def test_killed_in_an_unshelving(victim: Victim, point: str) -> None:
         assert not victim.owner.held_here(uuid)
         victim.owner.unshelve(uuid)
         assert victim.shown(uuid) == ("active", None, ON)
+    nothing_left(victim, uuid)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_killed_before_its_volumes_and_its_record_know_of_the_unshelved_guest(
+    victim: Victim, is_away: bool
+) -> None:
+    """As long as a service is away it has to do without: a hard reboot makes up for it."""
+    keeper = VolumeKeeper(victim.cloud)
+    uuid, volume_id = keeper.boot(root=False)
+    victim.owner.shelve(uuid)
+    with victim.cloud.embedded.store.transaction() as records:
+        cache = records.first("InstanceInfoCache", instance_uuid=uuid)
+        records.update("InstanceInfoCache", cache, {"network_info": "[]"})
+    order = victim.owner.unshelving(uuid, victim.cloud.conf.host)
+    if is_away:
+        keeper.volumes.fail("attachment_get", errors.CinderConnectionFailed(reason="HTTP 500"))
+        victim.cloud.embedded.network.fail("network_info", errors.NetworkServiceUnavailable("away"))
+    victim.kill_at("spawn.after", lambda: victim.send(order, "unshelve_instance"))
+    assert victim.shown(uuid) == ("active", None, ON)
+    if is_away:
+        assert keeper.volumes.row(volume_id)["status"] == "attaching"
+        VERBS["hard reboot"].send(victim, uuid)
+        victim.owner.settle()
+    keeper.assert_on(uuid, volume_id, victim.cloud.conf.host)
+    assert len(victim.cloud.instance(uuid).info_cache.network_info) == 1
     nothing_left(victim, uuid)
 
 
