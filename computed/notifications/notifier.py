@@ -38,7 +38,7 @@ class Details(TypedDict, total=False):
     network_info: Iterable[Any] | None
     """Legacy form: the interfaces whose addresses are listed as `fixed_ips`."""
     bdms: Iterable[Any] | None
-    """Block device mappings, if at hand."""
+    """Block device mappings: told whatever bdms_in_notifications says. Stock does so of some verbs only."""
     extra: Mapping[str, Any]
     """Legacy form: keys added to, or put in place of, the usual ones."""
     payload: Mapping[str, Any]
@@ -115,12 +115,11 @@ class Notifier:
         *,
         current_period: bool = False,
         extra: Mapping[str, Any] | None = None,
-        bdms: Iterable[Any] | None = None,
         before: FormerImage | None = None,
     ) -> None:
         """Tell that an instance existed: in the last completed audit period, or in the running one so far.
 
-        `extra` and `bdms` as in Details. `before`: tell of it under the image that it had until now.
+        `extra` as in Details. `before`: tell of it under the image that it had until now.
         """
         if not self.is_enabled:
             return
@@ -140,7 +139,6 @@ class Notifier:
             context,
             instance,
             "exists",
-            bdms=bdms,
             extra={**times, **image, **(extra or {})},
             payload={"audit_period": audit_period},
         )

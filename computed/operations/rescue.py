@@ -53,7 +53,6 @@ def rescue_instance(
         "network_info": network.cached(instance),
         "extra": {"rescue_image_name": image_meta.name if image_meta.obj_attr_is_set("name") else ""},
         "payload": {"rescue_image_ref": rescue_image_ref},
-        "bdms": bdms,
     }
     announce(host, context, instance, "rescue", "start", **told)
     _rescue(host, context, spec, clean_shutdown)

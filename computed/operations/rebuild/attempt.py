@@ -127,13 +127,8 @@ class Attempt:
 
     def _announce_start(self, image_ref: str | None) -> None:
         """Tell what was until now, under the image that it had, and that the rebuild begins."""
-        announce_exists(
-            self.host,
-            self.context,
-            self.instance,
-            bdms=self.bdms,
-            before=FormerImage(image_ref, self.order.orig_system_metadata),
-        )
+        before = FormerImage(image_ref, self.order.orig_system_metadata)
+        announce_exists(self.host, self.context, self.instance, before=before)
         self._announce("start", extra=self._image_name())
 
     def _image_name(self) -> dict[str, str]:

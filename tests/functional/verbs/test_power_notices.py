@@ -56,6 +56,9 @@ VERBS: list[tuple[str, str, dict[str, Any]]] = [
     ("reboot", "rebooting_hard", {"block_device_info": None, "reboot_type": "HARD"}),
 ]
 
+WITH_DEVICES = ("resume", "reboot")
+"""Verbs that tell their volumes, of which there are none here, although no option asks for them."""
+
 
 def test_there_and_back(listener: Listener) -> None:
     names = {"stop": "power_off", "start": "power_on"}
@@ -69,6 +72,8 @@ def test_there_and_back(listener: Listener) -> None:
         assert (start["task_state"], end["task_state"]) == (pending, None)
         assert start["uuid"] == end["uuid"] == listener.uuid
         assert end["fault"] is None
+        devices = [] if action in WITH_DEVICES else None
+        assert (start["block_devices"], end["block_devices"]) == (devices, devices), action
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -83,6 +88,7 @@ def test_rescue(listener: Listener, is_named: bool) -> None:
     assert (listener.versioned.names(), listener.legacy.names()) == expected
     assert listener.payload("instance.rescue.end")["rescue_image_ref"] == ref
     assert listener.payload("instance.rescue.end")["state"] == "rescued"
+    assert [notice.payload["block_devices"] for notice in listener.versioned.all()] == [None] * 3
     for notice in listener.legacy.all():
         if notice.event_type != "compute.instance.exists":
             assert notice.payload["rescue_image_name"] == image["name"]
