@@ -55,6 +55,9 @@ _LEGACY_NAMES: Mapping[str, str | None] = {
 LEGACY_ONLY = frozenset({"create_ip", "delete_ip"})
 """Actions that never got a versioned form."""
 
+TOLD_AS_API = frozenset({"share_attach", "share_detach"})
+"""Actions that the agent tells in the name of the API: consumers know them from that publisher."""
+
 _AT_THE_END_ONLY = {"volume_attach": "volume.attach", "volume_detach": "volume.detach"}
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_API_BINARY = "nova-api"
 _NO_ONE = frozenset({"", "noop"})
 _SECRETS_OF_CONTEXT = ("auth_token", "service_token", "service_catalog", "user_auth_plugin")
 
@@ -224,7 +225,10 @@ class Notifier:
             error=error,
             details=details.get("payload") or {},
         )
-        send = self._versioned.info if error is None else self._versioned.error
+        sender = self._versioned
+        if event[0] in events.TOLD_AS_API:
+            sender = sender.prepare(publisher_id=f"{_API_BINARY}:{instance.host}")
+        send = sender.info if error is None else sender.error
         send(context, events.versioned_type(*event), payload_class.telling(told).primitive())
 
     def _bdms(self, instance: Any, given: Iterable[Any] | None) -> Iterable[Any] | None:

@@ -105,6 +105,7 @@ def test_a_share_comes_and_goes(cloud: Cloud, off: str) -> None:
         "instance.share_detach.start",
         "instance.share_detach.end",
     ]
+    assert {notice.publisher for notice in notices.all()} == {f"nova-api:{cloud.host.name}"}
     assert {notice.payload["share_id"] for notice in notices.all()} == {share_id}
     assert cloud.faults(off) == []
 
@@ -210,6 +211,7 @@ def test_a_share_that_cannot_be_had_is_in_error(
     assert cloud.events(off)[-1] == ("compute_allow_share", "Error")
     assert len(cloud.faults(off)) == 1
     assert notices.names(off)[:2] == ["instance.share_attach.start", "instance.share_attach.error"]
+    assert {notice.publisher for notice in notices.all()[:2]} == {f"nova-api:{cloud.host.name}"}
     assert cloud.row(off)["vm_state"] == "stopped"
     deny(cloud, off)
     assert statuses(cloud, off) == []
