@@ -21,3 +21,4 @@ from computed.errors.service import *
 from computed.errors.share import *
 from computed.errors.values import *
 from computed.errors.volume import *
+from computed.errors.wording import fault_code, fault_message

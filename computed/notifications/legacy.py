@@ -11,6 +11,7 @@ from typing import Any
 
 from oslo_utils import strutils
 
+from computed import errors
 from computed.notifications.base import known
 
 Json = dict[str, Any]
@@ -75,25 +76,19 @@ def image_meta(system_metadata: Mapping[str, Any]) -> Json:
 
 def of_error(error: BaseException) -> Json:
     """What is added to the payload of an event that went wrong."""
-    code = getattr(error, "code", None)
     return {
         "exception": described(error),
-        "message": message_of(error),
-        "code": code if isinstance(code, int) else 500,
+        "message": strutils.mask_password(errors.fault_message(error)),
+        "code": errors.fault_code(error),
     }
 
 
-def message_of(error: BaseException) -> str:
-    """The text of an error, without values that look like passwords."""
-    format_message = getattr(error, "format_message", None)
-    text: str = strutils.mask_password(format_message() if format_message else str(error))
-    return text
-
-
 def described(error: BaseException) -> str:
-    """An error in the one line that stock's payloads have for it."""
-    arguments = without_secrets(dict(getattr(error, "kwargs", {})))
-    return str({"kwargs": arguments, "message": message_of(error), "class": type(error).__name__})
+    """An error in the one line that stock's payloads have for it, without what looks like a password."""
+    if not isinstance(error, errors.NovaException):
+        return str(strutils.mask_password(repr(error)))
+    message = strutils.mask_password(error.format_message())
+    return str({"kwargs": without_secrets(error.kwargs), "message": message, "class": type(error).__name__})
 
 
 def without_secrets(value: Any, depth: int = 6) -> Any:

@@ -11,6 +11,7 @@ from oslo_messaging.notify import _impl_test as told_to
 from computed import conf as computed_conf
 from computed import errors, objects
 from computed.context import RequestContext
+from computed.notifications import legacy
 from computed.notifications.notifier import Notifier
 from computed.objects.base import ComputedObject
 
@@ -228,6 +229,30 @@ def test_an_error_makes_both_forms_an_error(told):
     assert [(message["priority"], priority) for _, message, priority, _ in told] == [("ERROR", "ERROR")] * 2
     legacy = told[0][1]["payload"]
     assert (legacy["code"], legacy["message"]) == (error.code, error.format_message())
+
+
+NO_ROOM = errors.ComputeResourcesUnavailable(reason="y" * 300)
+
+
+@pytest.mark.parametrize(
+    ("error", "described", "message", "code"),
+    [
+        (ValueError("abc"), "ValueError('abc')", "ValueError", 500),
+        (KeyError("password='s3cret'"), "KeyError(\"password='***'\")", "KeyError", 500),
+        (OSError(28, "No space left"), "OSError(28, 'No space left')", "No space left", 500),
+        (
+            errors.FixedIpAlreadyInUse("Taken."),
+            "{'kwargs': {'code': 500}, 'message': 'Taken.', 'class': 'FixedIpAlreadyInUse'}",
+            "Taken.",
+            500,
+        ),
+        (NO_ROOM, None, NO_ROOM.format_message()[:255], 400),
+    ],
+)
+def test_an_error_in_the_legacy_form_is_what_consumers_of_stock_know(error, described, message, code):
+    told = legacy.of_error(error)
+    assert (told["message"], told["code"]) == (message, code)
+    assert described is None or told["exception"] == described
 
 
 def test_new_flavor_is_told_as_a_flavor(told):
