@@ -76,8 +76,8 @@ class RecordReader:
 
     Two calls for one node when nothing is new there (each further node adds one), and no more to decode
     than the uuids of the instances: their records are read when others are here, when a migration begins or
-    ends, and once an hour. One more call when instances are new or on the move, and one more when it is not
-    known whether the root disk of a new one is local.
+    ends, and once an hour. One more call when instances are new or on the move, another when one of them is
+    hidden, and one more when it is not known whether the root disk of a new one is local.
     """
 
     def __init__(
@@ -202,14 +202,15 @@ class RecordReader:
             for instance in listed
             if instance.uuid in new | moving and instance.obj_attr_is_set("flavor")
         }
-        missing = sorted((new | moving) - present.keys())
-        if missing:
-            # A move may outlive its instance's record.
-            anyone = context.elevated(read_deleted="yes")
-            listed = objects.InstanceList.get_by_filters(
-                anyone, {"uuid": missing}, expected_attrs=self._attributes
-            )
-            present |= {instance.uuid: instance for instance in listed}
+        # One half of a move between cells is hidden, and then not among those that are listed without a word.
+        for more in ({}, {"hidden": True}):
+            missing = sorted((new | moving) - present.keys())
+            if missing:
+                # A move may outlive its instance's record.
+                anyone = context.elevated(read_deleted="yes")
+                filters = {"uuid": missing, **more}
+                found = objects.InstanceList.get_by_filters(anyone, filters, expected_attrs=self._attributes)
+                present |= {instance.uuid: instance for instance in found}
         return present
 
     def _volume_backed(

@@ -67,6 +67,24 @@ def test_there_and_confirmed(pair: Cloud, role: CrossCell) -> None:
     ]
 
 
+def test_destination_keeps_the_room_while_its_record_is_hidden(pair: Cloud, role: CrossCell) -> None:
+    (uuid,) = pair.boot(host=HOST)
+    role.begin_move(uuid)
+    role.prep_dest()
+    # The record of the target cell, until the guest is there.
+    pair.set_fields(uuid, hidden=True)
+    for _ in range(2):
+        audit(pair)
+        assert [used_mib(pair, host) for host in (HOST, SECOND)] == [128, 256]
+    with pair.counting() as counts:
+        pair.agents[SECOND].run_periodic("update_available_resource")
+    assert counts.conductor["InstanceList", "get_by_filters"] == 2
+    pair.set_fields(uuid, hidden=False)
+    with pair.counting() as counts:
+        pair.agents[SECOND].run_periodic("update_available_resource")
+    assert counts.conductor["InstanceList", "get_by_filters"] == 1
+
+
 def test_there_and_back(pair: Cloud, role: CrossCell) -> None:
     (uuid,) = pair.boot(host=HOST)
     role.there(uuid)

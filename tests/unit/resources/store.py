@@ -122,8 +122,10 @@ class Store(ovo.VersionedObjectIndirectionAPI):
         return self._instances(lambda each: each.host == host, expected_attrs)
 
     def instancelist_get_by_filters(self, context, filters, expected_attrs=None):
-        (uuids,) = filters.values()
-        return self._instances(lambda each: each.uuid in uuids, expected_attrs, with_deleted=True)
+        uuids, is_hidden = filters["uuid"], filters.get("hidden", False)
+        wanted = [uuid for uuid in uuids if uuid in self.instances]
+        wanted = [uuid for uuid in wanted if self.instances[uuid].hidden == is_hidden]
+        return self._instances(lambda each: each.uuid in wanted, expected_attrs, with_deleted=True)
 
     def instance_save(self, context, instance):
         for name in instance.obj_what_changed():
