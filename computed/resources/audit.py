@@ -24,6 +24,14 @@ from computed.virt.port import Driver
 
 LOG = logging.getLogger(__name__)
 
+_WRONG = (
+    errors.ConfigError,
+    errors.InvalidConfiguration,
+    errors.InvalidNodeConfiguration,
+    errors.StartRefused,
+)
+"""What is wrong with the host itself, and keeps it from starting."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditParts:
@@ -66,22 +74,22 @@ class Audit:
         """Audit every node that the driver has. `service` is the `objects.Service` of this host, or None;
         `metrics` are the host's.
 
-        Raises InvalidConfiguration at `startup` only; afterwards it is logged like any other failure.
+        Raises what a wrong configuration raises, and at `startup` only; afterwards it is logged like any
+        other failure.
         """
-        answer = self._ask_driver()
-        if answer is None:
-            return
         try:
+            answer = self._ask_driver()
+            if answer is None:
+                return
             self._find_nodes(context, service, answer)
             nodes = [node for node in self._nodes if node.name in answer.found]
             read = self._read(context, nodes)
-        except errors.InvalidConfiguration as exc:
-            if startup:
+        except Exception as exc:
+            if startup and isinstance(exc, _WRONG):
                 raise
-            LOG.error("The nodes of this host are not audited: %s", exc)
-            return
-        except errors.ConductorUnavailable as exc:
-            LOG.error("The nodes of this host are not audited, the conductor does not answer: %s", exc)
+            silent = isinstance(exc, errors.ConductorUnavailable)
+            why = ", the conductor does not answer" if silent else ""
+            _tell(exc, f"The nodes of this host are not audited{why}")
             return
         disabled = service.disabled if service is not None and service.obj_attr_is_set("disabled") else None
         for node in nodes:
@@ -105,8 +113,10 @@ class Audit:
         for name, uuid in uuids.items():
             try:
                 found[name] = FoundNode(uuid, driver.node_resources(name))
-            except errors.HypervisorUnavailable as exc:
-                LOG.warning("Node %s cannot be asked, it stays as it is: %s", name, exc)
+            except _WRONG:
+                raise
+            except Exception as exc:
+                _tell(exc, f"Node {name} cannot be asked, it stays as it is")
         return _Answer(uuids, found)
 
     def _find_nodes(self, context: Any, service: Any, answer: _Answer) -> None:
@@ -235,9 +245,15 @@ def _logged(node: Node, consequence: str) -> Iterator[None]:
     """Log what goes wrong with one part of one node's audit, so that the others still happen."""
     try:
         yield
-    except errors.PlacementAPIConnectFailure as exc:
-        LOG.warning("Audit of node %s, %s: %s", node.name, consequence, exc)
-    except (errors.NovaException, errors.ComputedError) as exc:
-        LOG.error("Audit of node %s, %s: %s", node.name, consequence, exc)
-    except Exception:
-        LOG.exception("Audit of node %s, %s", node.name, consequence)
+    except Exception as exc:
+        _tell(exc, f"Audit of node {node.name}, {consequence}")
+
+
+def _tell(error: Exception, what: str) -> None:
+    """Log a failure: as what passes by itself, as an error, or as a defect with its way through the code."""
+    if isinstance(error, errors.PlacementAPIConnectFailure | errors.HypervisorUnavailable):
+        LOG.warning("%s: %s", what, error)
+    elif isinstance(error, errors.NovaException | errors.ComputedError):
+        LOG.error("%s: %s", what, error)
+    else:
+        LOG.error("%s", what, exc_info=error)

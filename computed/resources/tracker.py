@@ -94,8 +94,9 @@ class ResourceTracker(Rooms):
     def update_available_resource(self, context: Any, *, startup: bool = False) -> None:
         """The audit of all nodes; a second caller waits for the first.
 
-        Failures are logged and made good by the next audit; raises InvalidConfiguration at `startup` when
-        the records of this host's nodes contradict what they are called or who they are.
+        Failures are logged and made good by the next audit; raises InvalidConfiguration and its like
+        at `startup`, also when the records of this host's nodes contradict what they are called or who they
+        are.
         """
         with self._auditing:
             if self._service is None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from keystoneauth1 import exceptions
 
+from computed import errors
 from computed.clients.placement import PlacementClient
 from computed.context import get_admin_context
 from computed.resources.tracker import ResourceTracker
@@ -275,6 +276,20 @@ def test_a_placement_that_is_down_does_not_keep_the_agent_from_starting(cloud: C
     cloud.stop_agent()
     cloud.start_agent(placement=PlacementClient(Down()))
     assert cloud.host.tracker.nodenames() == {HOST}
+    audit(cloud)
+    assert used(cloud)[0] == 1
+
+
+# The recovery asks for the instances before the audit does.
+@pytest.mark.parametrize(("call", "nth"), [(MIGRATIONS, 1), (LIST, 2)])
+def test_a_conductor_that_stumbles_in_an_audit_does_not_keep_the_agent_from_starting(
+    cloud: Cloud, call: tuple[str, str], nth: int
+) -> None:
+    cloud.boot()
+    cloud.stop_agent()
+    planted = cloud.trouble(*call, errors.InternalError(err="DBConnectionError"), nth=nth)
+    cloud.start_agent()
+    assert planted.done.is_set()
     audit(cloud)
     assert used(cloud)[0] == 1
 

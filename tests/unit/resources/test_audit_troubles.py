@@ -216,14 +216,24 @@ def test_placement_is_down_at_the_start(make_host, store, placement, context, ca
 
 
 @pytest.mark.parametrize("call", ["ComputeNodeList.get_all_by_host", "ComputeNode.create", *LIST])
-def test_the_conductor_is_silent_at_the_start(make_host, store, context, caplog, call):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.ConductorTimeout("no answer"), "not audited, the conductor does not answer: no answer"),
+        (errors.InternalError(err="deadlock"), "not audited: Internal error: deadlock"),
+        (RuntimeError("RemoteError DBConnectionError"), "not audited\nTraceback"),
+    ],
+)
+def test_the_conductor_is_silent_or_stumbles_at_the_start(
+    make_host, store, context, caplog, call, error, told
+):
     def fail():
-        raise errors.ConductorTimeout("no answer")
+        raise error
 
     store.before[call] = fail
     tracker = make_host().tracker
     tracker.update_available_resource(context, startup=True)
-    assert "conductor does not answer" in caplog.text
+    assert told in caplog.text
     store.before.clear()
     tracker.update_available_resource(context)
     assert tracker.nodenames() == {HOST}
@@ -261,6 +271,43 @@ def test_trouble_with_one_node_leaves_the_others(two_nodes, store, placement, co
     two_nodes.tracker.update_available_resource(context)
     assert "Audit of node host1, placement is not told everything\nTraceback" in caplog.text
     assert placement.trees[OTHER_UUID][1]["VCPU"]["total"] == 5
+
+
+@pytest.mark.parametrize(
+    "error", [errors.LibvirtFailed("busy"), OSError(5, "I/O error"), errors.HypervisorUnavailable()]
+)
+@pytest.mark.parametrize("startup", [True, False])
+def test_a_node_that_cannot_be_asked_leaves_the_others(
+    two_nodes, store, placement, context, caplog, monkeypatch, error, startup
+):
+    def resources(node):
+        if node == HOST:
+            raise error
+        return two_nodes.driver._nodes.resources(node)
+
+    monkeypatch.setattr(two_nodes.driver, "node_resources", resources)
+    store.nodes[OTHER_UUID].vcpus_used = 77
+    two_nodes.tracker.update_available_resource(context, startup=startup)
+    assert "Node host1 cannot be asked, it stays as it is" in caplog.text
+    assert set(store.nodes) == set(placement.trees) == {UUID, OTHER_UUID}
+
+
+@pytest.mark.parametrize("method", ["node_uuids", "node_resources"])
+@pytest.mark.parametrize(
+    "error", [errors.InvalidConfiguration("cpu_shared_set"), errors.InvalidNodeConfiguration(reason="two")]
+)
+def test_a_wrong_configuration_ends_a_start_and_no_later_audit(
+    tracker, host, context, caplog, monkeypatch, method, error
+):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(host.driver, method, fail)
+    with pytest.raises(type(error)):
+        tracker.update_available_resource(context, startup=True)
+    tracker.update_available_resource(context)
+    assert "The nodes of this host are not audited: " in caplog.text
+    assert tracker.nodenames() == {HOST}
 
 
 def test_a_driver_that_fails_in_the_middle(tracker, host, store, placement, context, monkeypatch, caplog):
