@@ -168,7 +168,13 @@ def _left(end: float) -> float:
 
 
 def register(context: Any, host_name: str, record: Any | None) -> Any:
-    """Bring the service record up to date, or make one. Raises ServiceTooOld where the cell requires more."""
+    """Bring the service record up to date, or make one. Raises ServiceTooOld where the cell requires more.
+
+    A `record` is read again: it is from before the recovery, which may have taken long enough for somebody to
+    disable the service.
+    """
+    if record is not None:
+        record = objects.Service.get_by_host_and_binary(context, host_name, COMPUTE_BINARY)
     if record is None:
         record = objects.Service(
             context,

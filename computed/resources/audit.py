@@ -91,10 +91,9 @@ class Audit:
             why = ", the conductor does not answer" if silent else ""
             _tell(exc, f"The nodes of this host are not audited{why}")
             return
-        disabled = service.disabled if service is not None and service.obj_attr_is_set("disabled") else None
         for node in nodes:
             node.metrics = metrics
-            self._audit_node(context, node, read[node.name], disabled)
+            self._audit_node(context, node, read[node.name], service)
         self._warn_of_absent_configs()
 
     def _ask_driver(self) -> _Answer | None:
@@ -172,11 +171,11 @@ class Audit:
                 node.ledger.merge(readings[node.name], entries)
         return read
 
-    def _audit_node(self, context: Any, node: Node, read: Records, disabled: bool | None) -> None:
+    def _audit_node(self, context: Any, node: Node, read: Records, service: Any) -> None:
         with _logged(node, "the records of those on it are not all set right"):
             self._correct_records(node, read)
         with _logged(node, "placement is not told everything"):
-            self._tell_placement(context, node, read, disabled)
+            self._tell_placement(context, node, read, service)
         with _logged(node, "its record is not saved"):
             self._publish(context, node)
 
@@ -205,8 +204,8 @@ class Audit:
             migration.status = "error"
             migration.save()
 
-    def _tell_placement(self, context: Any, node: Node, read: Records, disabled: bool | None) -> None:
-        report = self._report(node, disabled)
+    def _tell_placement(self, context: Any, node: Node, read: Records, service: Any) -> None:
+        report = self._report(node, service)
         self._parts.sync.sync(context, report)
         try:
             held = self._parts.placement.provider_allocations(context, node.uuid)
@@ -221,7 +220,7 @@ class Audit:
         stale = self._stale.setdefault(node.uuid, StaleAllocations(self._parts.placement))
         stale.review(context, held, here, moving)
 
-    def _report(self, node: Node, disabled: bool | None) -> NodeReport:
+    def _report(self, node: Node, service: Any) -> NodeReport:
         driver, name = self._parts.driver, node.name
         return NodeReport(
             node.uuid,
@@ -230,7 +229,7 @@ class Audit:
             driver.node_traits(name),
             driver.owned_traits(),
             lambda child: driver.owns_provider(name, child),
-            disabled,
+            lambda: _is_disabled(service),
         )
 
     def _warn_of_absent_configs(self) -> None:
@@ -238,6 +237,13 @@ class Audit:
         for identifier in absent.keys() - self._warned_configs:
             LOG.warning("%s names provider %s, which is not there", absent[identifier].source, identifier)
         self._warned_configs = set(absent)
+
+
+def _is_disabled(service: Any) -> bool | None:
+    """What its record says of a service now; None when it is not known."""
+    if service is None or not service.obj_attr_is_set("disabled"):
+        return None
+    return bool(service.disabled)
 
 
 @contextmanager

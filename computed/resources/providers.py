@@ -91,8 +91,9 @@ class NodeReport:
     owned_traits: frozenset[str] = frozenset()
     owns_child: Callable[[str], bool] = lambda name: False
     """Whether a child of this name is the driver's; such a one that it does not report is deleted."""
-    disabled: bool | None = None
-    """Whether the service is disabled; None is unknown, and leaves the trait as it is."""
+    is_disabled: Callable[[], bool | None] = lambda: None
+    """Whether the service is disabled, asked at each attempt to tell: it may change meanwhile. None is
+    unknown, and leaves the trait as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,10 @@ def root_traits(report: NodeReport, present: frozenset[str], offer: Offer) -> fr
     """Traits of a root provider: what others put there stays, what the driver decides about follows it."""
     supported = report.traits - offer.excluded_image_types - {_REMOTE_PORTS_TRAIT}
     traits = (present - report.owned_traits) | supported | NODE_TRAITS
-    if report.disabled is None:
+    is_disabled = report.is_disabled()
+    if is_disabled is None:
         return traits
-    return traits | {DISABLED_TRAIT} if report.disabled else traits - {DISABLED_TRAIT}
+    return traits | {DISABLED_TRAIT} if is_disabled else traits - {DISABLED_TRAIT}
 
 
 def wanted_tree(

@@ -251,6 +251,40 @@ def test_disabling_the_service_shows_at_once_and_stays(cloud: Cloud) -> None:
     assert "COMPUTE_STATUS_DISABLED" not in root_traits(cloud)
 
 
+def test_a_service_that_is_disabled_during_an_audit_stays_so(cloud: Cloud) -> None:
+    (server,) = cloud.boot()
+
+    def disable(proceed: Callable[[], Any]) -> Any:
+        cloud.rpc.call("set_host_enabled", enabled=False, context=get_admin_context())
+        return proceed()
+
+    # The audit links the server to its node's record before it tells placement anything.
+    cloud.set_fields(server, compute_id=None)
+    cloud.host.tracker.reset()
+    planted = cloud.trouble("Instance", "save", disable)
+    audit(cloud)
+    assert planted.done.is_set()
+    assert "COMPUTE_STATUS_DISABLED" in root_traits(cloud)
+
+
+def test_a_service_that_is_disabled_while_it_starts_is_so_at_once(cloud: Cloud) -> None:
+    cloud.boot()
+    cloud.stop_agent()
+
+    def disable(proceed: Callable[[], Any]) -> Any:
+        with cloud.embedded.store.transaction() as records:
+            row = records.first("Service", host=HOST)
+            assert row is not None
+            records.update("Service", row, {"disabled": True})
+        return proceed()
+
+    # The recovery asks for the instances, when the service's record has been read.
+    planted = cloud.trouble(*LIST, disable)
+    cloud.start_agent()
+    assert planted.done.is_set()
+    assert "COMPUTE_STATUS_DISABLED" in root_traits(cloud)
+
+
 def test_the_allocation_of_a_deleted_server_is_given_back(cloud: Cloud) -> None:
     server, kept = cloud.boot(2)
     other = placement(cloud)

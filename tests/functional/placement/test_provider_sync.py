@@ -1,6 +1,7 @@
 """Provider trees brought in line with the real placement, request by request."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -35,7 +36,7 @@ def report(inventories=None, traits=("COMPUTE_TRUSTED_CERTS",), disabled=False):
         frozenset(traits),
         frozenset({"COMPUTE_TRUSTED_CERTS", "COMPUTE_VOLUME_EXTEND"}),
         lambda name: name == "node1-child",
-        disabled,
+        lambda: disabled,
     )
 
 
@@ -298,6 +299,23 @@ def test_the_disabled_trait(placement, client, context, sync):
     assert "COMPUTE_STATUS_DISABLED" not in client.traits(context, NODE)[0]
     sync.set_disabled(context, NODE, True)
     sync.sync(context, report(disabled=True))
+    assert "COMPUTE_STATUS_DISABLED" in client.traits(context, NODE)[0]
+
+
+def test_a_service_that_is_disabled_while_its_tree_is_told(client, context, sync):
+    sync.sync(context, report())
+    state = {"disabled": False}
+
+    def is_disabled():
+        # The first attempt has asked when the service is disabled, by whom the tree is changed.
+        answer = state["disabled"]
+        if not answer:
+            state["disabled"] = True
+            traits, generation = client.traits(context, NODE)
+            client.put_traits(context, NODE, traits | {"COMPUTE_STATUS_DISABLED"}, generation)
+        return answer
+
+    sync.sync(context, replace(report(traits=()), is_disabled=is_disabled))
     assert "COMPUTE_STATUS_DISABLED" in client.traits(context, NODE)[0]
 
 

@@ -102,7 +102,7 @@ def report(traits=(), owned=(), disabled=None, inventories=None, owns_child=lamb
         frozenset(traits),
         frozenset(owned),
         owns_child,
-        disabled,
+        lambda: disabled,
     )
 
 
