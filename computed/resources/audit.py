@@ -66,7 +66,7 @@ class Audit:
         self._parts = parts
         self._nodes = parts.nodes
         self._reader = reader
-        self._orphans = Orphans(parts.nodes, parts.sync)
+        self._orphans = Orphans(parts.nodes, parts.sync, parts.placement)
         self._stale: dict[str, StaleAllocations] = {}
         self._warned_configs: set[str] = set()
 

@@ -107,17 +107,13 @@ class ProviderSync:
                 self.forget(node_uuid)
 
     def delete_tree(self, context: Any, node_uuid: str) -> None:
-        """Delete a node's providers, children first, with whatever is still allocated there.
+        """Delete a node's providers, children first.
 
-        One request for each consumer that still held something: nobody will give it back otherwise.
-        Raises what `sync` raises, and ResourceProviderInUse.
+        Raises what `sync` raises, and ResourceProviderInUse while anything is allocated there.
         """
         with self._lock:
             self._trees.pop(node_uuid, None)
             for provider in reversed(self._client.providers_in_tree(context, node_uuid)):
-                for consumer in self._client.provider_allocations(context, provider.uuid).consumers:
-                    LOG.info("Deleting the allocations of %s with provider %s", consumer, provider.name)
-                    self._client.delete_allocations(context, consumer)
                 self._client.delete_provider(context, provider.uuid)
                 LOG.info("Deleted resource provider %s (%s)", provider.name, provider.uuid)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from keystoneauth1 import exceptions
@@ -358,6 +359,51 @@ def test_a_node_that_vanished_goes_with_its_provider(two_nodes: Cloud, restarted
     assert [row["hypervisor_hostname"] for row in nodes(two_nodes)] == [HOST]
     assert placement(two_nodes).providers_in_tree(None, second) == []
     assert two_nodes.host.tracker.nodenames() == {HOST}
+
+
+@pytest.fixture
+def three_nodes(make_cloud: Callable[..., Cloud]) -> tuple[Cloud, str, str, str]:
+    """A server on one of three nodes, the uuid of that node, and the name of another."""
+    cloud = make_cloud({"fake.nodes": [HOST, "old", "older"]})
+    (server,) = cloud.boot()
+    mine = cloud.row(server)["node"]
+    return cloud, server, node(cloud, mine)["uuid"], "old" if mine != "old" else "older"
+
+
+def vanish(cloud: Cloud, name: str) -> None:
+    names = [each for each in (HOST, "old", "older") if each != name]
+    cloud.conf.set_override("nodes", names, group="fake")
+    audit(cloud)
+
+
+def test_a_vanished_node_leaves_what_its_last_holder_has_elsewhere(
+    three_nodes: tuple[Cloud, str, str, str],
+) -> None:
+    cloud, server, here, other = three_nodes
+    client, gone = placement(cloud), node(cloud, other)["uuid"]
+    held = client.get_allocations(None, server)
+    # As after an evacuation, until the old node returns.
+    both = {**held["allocations"], gone: {"resources": {"VCPU": 1, "MEMORY_MB": 128}}}
+    client.put_allocations(None, server, {**held, "allocations": both})
+    vanish(cloud, other)
+    assert client.providers_in_tree(None, gone) == []
+    assert client.get_allocations(None, server)["allocations"].keys() == {here}
+
+
+def test_a_vanished_node_that_a_move_holds_room_on_keeps_its_provider(
+    three_nodes: tuple[Cloud, str, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud, server, here, other = three_nodes
+    client, gone, move = placement(cloud), node(cloud, other)["uuid"], str(uuid4())
+    held = client.get_allocations(None, server)
+    rooms = {gone: {"resources": {"VCPU": 1}}}
+    client.put_allocations(None, move, {**held, "allocations": rooms, "consumer_generation": None})
+    vanish(cloud, other)
+    audit(cloud)
+    assert other not in [row["hypervisor_hostname"] for row in nodes(cloud)]
+    assert client.get_allocations(None, move)["allocations"].keys() == {gone}
+    assert client.get_allocations(None, server)["allocations"].keys() == {here}
+    assert caplog.text.count("is kept while it is in use") == 1
 
 
 def test_an_answer_that_does_not_come_removes_nothing(two_nodes: Cloud) -> None:

@@ -319,14 +319,17 @@ def test_a_service_that_is_disabled_while_its_tree_is_told(client, context, sync
     assert "COMPUTE_STATUS_DISABLED" in client.traits(context, NODE)[0]
 
 
-def test_deleting_a_tree_with_what_is_allocated_there(client, context, sync):
+def test_deleting_a_tree(client, context, sync):
     sync.sync(context, report({"node1": ROOT, "node1-child": {"CUSTOM_MAGIC": Inventory(10)}}))
     allocate(client, context)
     other = client.create_provider(context, str(uuid.uuid4()), "another-node")
+    with pytest.raises(errors.ResourceProviderInUse):
+        sync.delete_tree(context, NODE)
+    assert set(client.get_allocations(context, INSTANCE)["allocations"]) == {NODE}
+    client.delete_allocations(context, INSTANCE)
     sync.delete_tree(context, NODE)
     assert client.providers_in_tree(context, NODE) == []
     assert client.providers_in_tree(context, other.uuid) == [other]
-    assert client.get_allocations(context, INSTANCE)["allocations"] == {}
     sync.delete_tree(context, NODE)
 
 

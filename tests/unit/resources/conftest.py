@@ -55,6 +55,8 @@ class FakePlacement:
 
     def delete_provider(self, context, uuid):
         self._count("delete_provider")
+        if self.held.get(uuid):
+            raise errors.ResourceProviderInUse(f"Provider {uuid} is in use")
         return self.trees.pop(uuid, None) is not None
 
     def inventories(self, context, uuid):
@@ -90,6 +92,10 @@ class FakePlacement:
         if uuid not in self.trees:
             raise errors.ResourceProviderNotFound(name_or_uuid=uuid)
         return ProviderAllocations(dict(self.held.get(uuid, {})), self.trees[uuid][0].generation)
+
+    def remove_tree_from_allocations(self, context, uuid, root_uuid):
+        self._count("remove_tree_from_allocations")
+        return self.held.get(root_uuid, {}).pop(uuid, None) is not None
 
     def delete_allocations(self, context, uuid):
         self._count("delete_allocations")

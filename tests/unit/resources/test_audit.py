@@ -1,9 +1,12 @@
 """The audit: what it reads and publishes, which records it finds, makes and removes."""
 
+import uuid
+
 import pytest
 from audits import ALLOCATIONS, FLAVOR, HOST, LIST, OTHER_UUID, UNCHANGED, UUID, audit, held, here
 
 from computed import errors, objects
+from computed.resources.orphans import TRY_AGAIN_SECONDS
 
 # The first audit
 
@@ -193,15 +196,55 @@ def test_several_nodes(two_nodes, store, placement, context):
     assert set(placement.trees) == {UUID, OTHER_UUID}
 
 
-def test_a_node_that_vanished_goes_with_its_provider_and_allocations(two_nodes, store, placement, context):
-    placement.held[OTHER_UUID] = {"consumer": {"VCPU": 1}}
+WHERE = {"host": HOST, "node": "node2"}
+ELSEWHERE = {"host": "host2", "node": "host2"}
+
+
+@pytest.mark.parametrize(
+    ("values", "is_given_back"),
+    [
+        (WHERE, True),
+        ({**WHERE, "task_state": "rebuilding"}, True),
+        ({"deleted": True}, True),
+        (ELSEWHERE, True),
+        ({"host": HOST, "node": HOST, "compute_id": 1}, True),
+        ({**ELSEWHERE, "task_state": "resize_prep"}, False),
+        ({**ELSEWHERE, "vm_state": "resized", "old_flavor": FLAVOR}, False),
+        ({"vm_state": "building", "task_state": "scheduling"}, False),
+        ({**ELSEWHERE, "hidden": True}, False),
+        (None, False),
+    ],
+)
+def test_a_node_that_vanished_goes_with_its_provider_once_nobody_needs_it(
+    two_nodes, store, placement, context, caplog, values, is_given_back
+):
+    now = [0.0]
+    two_nodes.tracker._audit._orphans._clock = lambda: now[0]
+    holder = str(uuid.uuid4()) if values is None else store.add_instance(FLAVOR, **values).uuid
+    placement.held[OTHER_UUID] = {holder: {"VCPU": 1}}
+    placement.held["elsewhere"] = {holder: {"VCPU": 1}}
     del two_nodes.driver.nodes["node2"]
-    calls = audit(two_nodes.tracker, context, store)
-    assert calls == ["ComputeNode.destroy", *UNCHANGED, "InstanceList.get_by_host"]
+    calls = audit(two_nodes.tracker, context, store, placement)
+    assert calls[:2] == ["ComputeNode.destroy", "InstanceList.get_by_filters"]
     assert set(store.nodes) == {UUID}
-    assert set(placement.trees) == {UUID}
-    assert placement.deleted_allocations == ["consumer"]
     assert two_nodes.tracker.nodenames() == {HOST}
+    assert placement.held["elsewhere"] == {holder: {"VCPU": 1}}
+    assert set(placement.trees) == ({UUID} if is_given_back else {UUID, OTHER_UUID})
+    assert placement.held[OTHER_UUID] == ({} if is_given_back else {holder: {"VCPU": 1}})
+    if is_given_back:
+        return
+    # Tried again now and then, and told of once.
+    for _ in range(3):
+        audit(two_nodes.tracker, context, store, placement)
+        assert "delete_provider" not in placement.calls
+    now[0] += TRY_AGAIN_SECONDS
+    audit(two_nodes.tracker, context, store, placement)
+    assert "delete_provider" in placement.calls
+    assert caplog.text.count("is kept while it is in use") == 1
+    placement.held.clear()
+    now[0] += TRY_AGAIN_SECONDS
+    audit(two_nodes.tracker, context, store, placement)
+    assert set(placement.trees) == {UUID}
 
 
 def test_a_record_left_over_from_earlier_goes_at_the_first_audit(make_host, store, placement, context):
