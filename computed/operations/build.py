@@ -19,7 +19,6 @@ from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict
 from computed.steps.claiming import give_place_back, take_place
 from computed.steps.failed_build import FailedBuild
-from computed.steps.faults import fault_message
 from computed.steps.group_policy import check_group_policy, group_hint
 from computed.steps.guest import (
     FirstBoot,
@@ -249,7 +248,7 @@ class Build:
         try:
             return accelerators.bound(self.host, self.context, self.instance, uuids)
         except Exception as error:
-            reason = f"its accelerators were not bound: {fault_message(error)}"
+            reason = f"its accelerators were not bound: {errors.fault_message(error)}"
             raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason) from error
 
     def _name_disks(self, image_meta: Any) -> None:

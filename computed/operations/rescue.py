@@ -13,7 +13,6 @@ from computed.states import TaskState, VmState
 from computed.steps import network, shares
 from computed.steps.announce import announce, announce_exists
 from computed.steps.erring import erring
-from computed.steps.faults import fault_message
 from computed.steps.guest import PARTS, image_meta_of, known_guest
 from computed.steps.power import power_off, power_state
 from computed.steps.records import advance, require, set_error
@@ -130,5 +129,5 @@ def _rescue(host: ComputeHost, context: Any, spec: RescueSpec, clean_shutdown: b
         LOG.exception("Instance %s was not rescued by the driver; reboot it hard or unrescue", instance.uuid)
         set_error(host, instance)
         raise errors.InstanceNotRescuable(
-            instance_id=instance.uuid, reason=f"the driver failed: {fault_message(error)}"
+            instance_id=instance.uuid, reason=f"the driver failed: {errors.fault_message(error)}"
         ) from error

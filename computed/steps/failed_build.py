@@ -13,7 +13,7 @@ from computed.steps import accelerators
 from computed.steps.build_order import BuildOrder
 from computed.steps.build_verdict import Stage, Verdict, judge
 from computed.steps.failure_lines import tell
-from computed.steps.faults import fault_message, record_fault
+from computed.steps.faults import record_fault
 from computed.steps.patience import patiently
 from computed.steps.records import forget_host, is_gone, save, set_error
 from computed.steps.removal import publish
@@ -76,7 +76,7 @@ class FailedBuild:
 
     def _log(self, error: Exception, verdict: Verdict, stage: Stage) -> None:
         if verdict in (Verdict.GONE, Verdict.STALE):
-            LOG.info("The build of instance %s ends: %s", self.instance.uuid, fault_message(error))
+            LOG.info("The build of instance %s ends: %s", self.instance.uuid, errors.fault_message(error))
             return
         is_last = verdict is Verdict.ABORT or not self.order.filter_properties.get("retry")
         remedy = (
@@ -92,7 +92,8 @@ class FailedBuild:
         """As the fault of a build that ends here has it."""
         if isinstance(error, errors.BuildAbortException):
             return error
-        aborted = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=fault_message(error))
+        reason = errors.fault_message(error)
+        aborted = errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason)
         aborted.__cause__ = error
         return aborted
 
@@ -127,7 +128,7 @@ class FailedBuild:
             self._end_in_error(error)
             return
         retry["exc"] = traceback.format_exception(error)
-        retry["exc_reason"] = fault_message(error)
+        retry["exc_reason"] = errors.fault_message(error)
         forget_host(self.instance)
         self.instance.task_state = TaskState.SCHEDULING
         try:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from computed import errors
 from computed.errors import accelerator, base, image, network, placement, share, volume
-from computed.steps.faults import fault_message
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def remote_of(error: BaseException) -> str:
 
 def tell(what: str, stage: str, error: BaseException, remedy: str, *, with_traceback: bool = True) -> None:
     """Log that `what` failed; `remedy` says what the operator is to do."""
-    words = f"{type(error).__name__}: {fault_message(error)}"
+    words = f"{type(error).__name__}: {errors.fault_message(error)}"
     LOG.error(
         "%s fails at stage %s, remote %s: %s; %s",
         what,

@@ -10,8 +10,6 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
-from computed.errors import fault_code
-from computed.errors import fault_message as fault_message
 from computed.steps.patience import SHORT_PATIENCE_SECONDS, patiently
 
 if TYPE_CHECKING:
@@ -27,13 +25,13 @@ def record_fault(host: ComputeHost, context: Any, instance: Any, error: BaseExce
     """
     if isinstance(error, errors.InstanceNotFound):
         return
-    code = fault_code(error)
+    code = errors.fault_code(error)
     fault = objects.InstanceFault(
         context=context,
         host=host.name,
         instance_uuid=instance.uuid,
         code=code,
-        message=fault_message(error),
+        message=errors.fault_message(error),
         details="".join(traceback.format_exception(error)) if code == 500 else "",
     )
     try:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from computed import errors, objects
 from computed.steps import network
-from computed.steps.faults import fault_message
 from computed.steps.group_policy import check_own_group
 from computed.steps.guest import known_guest
 from computed.steps.volumes import volume_bdms
@@ -90,7 +89,7 @@ def _ask_source(host: ComputeHost, context: Any, instance: Any, data: Any) -> An
     except Exception as error:
         raise errors.MigrationPreCheckError(
             reason=f"host {instance.host} refuses to let it leave for {host.name}: "
-            f"{type(error).__name__}: {fault_message(error)}"
+            f"{type(error).__name__}: {errors.fault_message(error)}"
         ) from error
 
 

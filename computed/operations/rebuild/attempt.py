@@ -15,7 +15,6 @@ from computed.notifications.notifier import FormerImage
 from computed.operations.rebuild.order import RebuildOrder
 from computed.states import EDGES, Edge, TaskState, VmState
 from computed.steps.announce import announce, announce_exists
-from computed.steps.faults import fault_message
 from computed.steps.guest import PARTS, image_meta_of, settle_config_drive
 from computed.steps.power import power_state
 from computed.steps.records import advance, is_gone, set_error
@@ -179,7 +178,7 @@ class Attempt:
         else:
             set_error(self.host, self.instance, clear_task_state=True)
         if isinstance(error, _NO_ROOM):
-            reason = fault_message(error)
+            reason = errors.fault_message(error)
             raise errors.BuildAbortException(instance_uuid=self.instance.uuid, reason=reason) from error
         raise error
 
@@ -188,11 +187,11 @@ class Attempt:
         try:
             advance(self.host, self.instance, free, vm_state=vm_state)
         except (errors.InstanceNotFound, errors.UnexpectedTaskStateError) as error:
-            LOG.info("Instance %s is not freed: %s", self.instance.uuid, fault_message(error))
+            LOG.info("Instance %s is not freed: %s", self.instance.uuid, errors.fault_message(error))
 
     def _end_of_the_deleted(self, error: Exception) -> None:
         self._clear_away()
-        LOG.info("The rebuild of instance %s ends: %s", self.instance.uuid, fault_message(error))
+        LOG.info("The rebuild of instance %s ends: %s", self.instance.uuid, errors.fault_message(error))
         self._take_leave(error)
 
     def _take_leave(self, error: Exception) -> None:
