@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import MigrationStatus, MigrationType, PowerState, TaskState, VmState
-from computed.steps import interrupted_handovers, resizing, shares, volumes
+from computed.steps import resizing, shares, volumes
 from computed.steps.guest import PARTS, known_guest
 from computed.steps.power import power_state
 from computed.steps.records import save, set_migration_status
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_TYPES = [str(MigrationType.RESIZE), str(MigrationType.MIGRATION)]
+RESIZE_TYPES: Final = (MigrationType.RESIZE, MigrationType.MIGRATION)
 
 
 def end(host: ComputeHost, context: RequestContext, instance: Any) -> None:
@@ -105,7 +105,7 @@ def _migration_of(context: RequestContext, instance: Any) -> Any:
         migration = objects.Migration.get_by_id(context, instance.migration_context.migration_id)
     except errors.MigrationNotFound:
         return None
-    return migration if migration.migration_type in _TYPES else None
+    return migration if migration.migration_type in RESIZE_TYPES else None
 
 
 def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration: Any) -> None:
@@ -117,40 +117,10 @@ def _revert(host: ComputeHost, context: RequestContext, instance: Any, migration
     host.own_calls(method, context, instance=instance, migration=migration, request_spec=None)
 
 
-@dataclass(frozen=True)
-class Unfinished:
-    """Migrations in which it may be this host's turn, by what it has to do in them."""
-
-    confirming: list[Any]
-    """Their confirmation was asked of this host, their source."""
-    claimed: list[Any]
-    """This host, their destination, had claimed their place when it went down."""
-    handed_over: list[Any]
-    """This host, their source, may have been about to tell their destination, or been told by it."""
-
-
-def unfinished(host: ComputeHost, context: RequestContext) -> Unfinished:
-    """What this host may have left undone when it went down. One conductor call."""
-    statuses = [MigrationStatus.CONFIRMING, MigrationStatus.PRE_MIGRATING, *interrupted_handovers.STATUSES]
-    found = _resizes(context, {"host": host.name, "status": [str(status) for status in statuses]})
-    own = [each for each in found if not each.cross_cell_move]
-    from_here = [each for each in own if each.source_compute == host.name]
-    to_here = [each for each in own if each.dest_compute == host.name]
-    return Unfinished(
-        confirming=[each for each in from_here if each.status == MigrationStatus.CONFIRMING],
-        claimed=[each for each in to_here if each.status == MigrationStatus.PRE_MIGRATING],
-        handed_over=[
-            each
-            for each in from_here
-            if each.status in interrupted_handovers.STATUSES and each.dest_compute != host.name
-        ],
-    )
-
-
 def _resizes(context: RequestContext, filters: dict[str, Any]) -> list[Any]:
     """Resizes and cold migrations. A conductor filters by one type only, and fails on a list of them."""
     found = objects.MigrationList.get_by_filters(context.elevated(), filters)
-    return [migration for migration in found if migration.migration_type in _TYPES]
+    return [migration for migration in found if migration.migration_type in RESIZE_TYPES]
 
 
 def end_claimed(host: ComputeHost, context: RequestContext, migration: Any) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import objects
+from computed.operations.recover import unfinished
 from computed.operations.recover.departed import end_departures
 from computed.operations.recover.evacuated import settle_evacuations
 from computed.operations.recover.lane import Start, end_build, recover, wants_recovery
@@ -72,12 +73,13 @@ def _recover_all(start: Start, instances: list[Any]) -> None:
         LOG.error("The hypervisor cannot be read, so no instance is recovered: %s", error)
         return
     evacuated = settle_evacuations(start)
-    end_departures(start)
     for instance in instances:
         if instance.uuid in evacuated:
             continue
         _start_lane(start, instance, guests)
-    _settle_resizes(start)
+    moves = unfinished.find(host, start.context)
+    end_departures(start, moves.departed)
+    _settle_resizes(start, moves)
     _end_lost_builds(start, evacuated.union(instance.uuid for instance in instances))
     is_done = host.lanes.wait_idle(PATIENCE_SECONDS)
     start.is_over.set()
@@ -89,31 +91,30 @@ def _recover_all(start: Start, instances: list[Any]) -> None:
         )
 
 
-def _settle_resizes(start: Start) -> None:
+def _settle_resizes(start: Start, moves: unfinished.Unfinished) -> None:
     """Go on with the confirmations that were interrupted here, on the source.
 
     Other resizes are looked at a second time, when the other end has had time to go on: those that were
     interrupted here, on the destination, are ended unless their source turns out to know of them, and those
     that stand still at a turn of this host, their source, go on.
     """
-    unfinished = interrupted_resizes.unfinished(start.host, start.context)
-    for migration in unfinished.confirming:
+    for migration in moves.confirming:
         work = partial(interrupted_resizes.confirm, start.host, start.context, migration)
         start.host.lanes.start(f"confirmation-{migration.instance_uuid}", work)
-    if unfinished.claimed or unfinished.handed_over:
-        timer = threading.Timer(SECOND_LOOK_SECONDS, _look_at_resizes, (start, unfinished))
+    if moves.claimed or moves.handed_over:
+        timer = threading.Timer(SECOND_LOOK_SECONDS, _look_at_resizes, (start, moves))
         timer.daemon = True
         timer.start()
 
 
-def _look_at_resizes(start: Start, unfinished: interrupted_resizes.Unfinished) -> None:
+def _look_at_resizes(start: Start, moves: unfinished.Unfinished) -> None:
     if start.host.stopping.is_set():
         return
-    for migration in unfinished.claimed:
+    for migration in moves.claimed:
         work = partial(interrupted_resizes.end_claimed, start.host, start.context, migration)
         start.host.lanes.start(f"claim-{migration.instance_uuid}", work)
-    if unfinished.handed_over:
-        work = partial(_go_on_standing, start, unfinished.handed_over)
+    if moves.handed_over:
+        work = partial(_go_on_standing, start, moves.handed_over)
         start.host.lanes.start("handovers", work)
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from computed import errors, objects
 from computed.operations.recover.lane import Start, in_lane
-from computed.states import MigrationStatus, MigrationType
+from computed.states import MigrationStatus
 from computed.steps import live_migration as shared
-from computed.steps.handover import ON_ITS_WAY
 
 LOG = logging.getLogger(__name__)
 
 
-def end_departures(start: Start) -> None:
-    """End those whose destination has recorded that it has the server; one conductor call, and a few more for
-    each. The others are the business of the server's own lane: it is recorded to be here."""
-    filters = {
-        "source_compute": start.host.name,
-        "migration_type": str(MigrationType.LIVE_MIGRATION),
-        "status": [str(status) for status in ON_ITS_WAY],
-    }
-    for migration in objects.MigrationList.get_by_filters(start.context, filters):
+def end_departures(start: Start, migrations: Sequence[Any]) -> None:
+    """End those whose destination has recorded that it has the server; a few conductor calls for each. The
+    others are the business of the server's own lane: it is recorded to be here."""
+    for migration in migrations:
         start.host.lanes.start(f"departure-{migration.uuid}", partial(_end_one, start, migration))
 
 
