@@ -19,7 +19,13 @@ from computed import errors
 
 LOG = logging.getLogger(__name__)
 
-_SSH: Final = ("ssh", "-o", "BatchMode=yes")
+_OPTIONS: Final = (
+    *("-o", "BatchMode=yes"),
+    # Without these a host that swallows what is sent to it is waited for as long as anybody likes to.
+    *("-o", "ConnectTimeout=30"),
+    *("-o", "ServerAliveInterval=15"),
+)
+_RSYNC: Final = ("rsync", "--timeout=300")
 _COMPRESSED: Final = frozenset({"qcow2"})
 """Formats that nothing is gained by compressing on the way (contract: what stock does)."""
 
@@ -60,7 +66,7 @@ class RemoteFiles:
             self._remotely("rm", "-rf", directory)
             return
         with tempfile.TemporaryDirectory() as empty:
-            self._run("rsync", "--archive", "--delete-excluded", f"{empty}/", self._place(directory))
+            self._run(*_RSYNC, "--archive", "--delete-excluded", f"{empty}/", self._place(directory))
             self._remove_entry(directory, empty)
 
     def send(self, source: Path, target: Path, *, file_format: str | None = None) -> None:
@@ -74,8 +80,8 @@ class RemoteFiles:
 
     def _copying(self, *, compress: bool) -> list[str]:
         if self._transport == "ssh":
-            return ["scp", "-o", "BatchMode=yes", *(["-C"] if compress else [])]
-        return ["rsync", "--sparse", *(["--compress"] if compress else [])]
+            return ["scp", *_OPTIONS, *(["-C"] if compress else [])]
+        return [*_RSYNC, "--sparse", *(["--compress"] if compress else [])]
 
     def _make_file(self, path: Path) -> None:
         if self._transport == "ssh":
@@ -98,7 +104,7 @@ class RemoteFiles:
     def _remove_entry(self, path: Path, empty: str) -> None:
         """rsync removes one entry of a directory by making nothing else of it like an empty one."""
         only = ("--include", path.name, "--exclude", "*")
-        self._run("rsync", "--archive", "--delete", *only, f"{empty}/", self._place(path.parent))
+        self._run(*_RSYNC, "--archive", "--delete", *only, f"{empty}/", self._place(path.parent))
 
     def _send_tree(self, path: Path, make: Callable[[Path], None]) -> None:
         """Have rsync make a path there, by sending one that `make` has made here. The directories on the way
@@ -107,12 +113,12 @@ class RemoteFiles:
             make(Path(here) / path.relative_to("/"))
             relative = f"{here}/./{path.relative_to('/')}"
             self._run(
-                "rsync", "--archive", "--relative", "--no-implied-dirs", relative, self._place(Path("/"))
+                *_RSYNC, "--archive", "--relative", "--no-implied-dirs", relative, self._place(Path("/"))
             )
 
     def _remotely(self, *words: str | Path) -> None:
         # A shell reads the words there.
-        self._run(*_SSH, self._address, *(shlex.quote(str(word)) for word in words))
+        self._run("ssh", *_OPTIONS, self._address, *(shlex.quote(str(word)) for word in words))
 
     def _place(self, path: Path) -> str:
         """HOST:PATH; an IPv6 address has colons of its own."""

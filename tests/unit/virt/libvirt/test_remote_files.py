@@ -31,7 +31,8 @@ class Commands:
         return "", ""
 
 
-SSH = ("ssh", "-o", "BatchMode=yes", "192.0.2.7")
+OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
+SSH = ("ssh", *OPTIONS, "192.0.2.7")
 
 
 def test_ssh(tmp_path):
@@ -41,7 +42,7 @@ def test_ssh(tmp_path):
     remote.remove_directory(Path("/srv/$(reboot)"))
     remote.send(Path("/srv/disk"), Path("/srv/u/disk"), file_format="raw")
     remote.send(Path("/srv/disk"), Path("/srv/u/disk"), file_format="qcow2")
-    scp = ("scp", "-o", "BatchMode=yes")
+    scp = ("scp", *OPTIONS)
     assert commands.ran == [
         (*SSH, "mkdir", "-p", "'/srv/a b'"),
         (*SSH, "rm", "-rf", "'/srv/$(reboot)'"),
@@ -60,8 +61,8 @@ def test_a_mark_that_is_not_seen_here_is_removed_there(tmp_path):
     commands = Commands()
     assert RemoteFiles("192.0.2.7", execute=commands).shares(tmp_path) is False
     made, removed = commands.ran
-    assert (made[4], removed[4]) == ("touch", "rm")
-    assert made[5] == removed[5] and made[5].startswith(str(tmp_path)) and made[5].endswith(".tmp")
+    assert made[:-1] == (*SSH, "touch") and removed == (*SSH, "rm", made[-1])
+    assert made[-1].startswith(str(tmp_path)) and made[-1].endswith(".tmp")
 
 
 def test_failures_name_the_command():
