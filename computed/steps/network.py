@@ -204,7 +204,8 @@ def providers_held(
     host: ComputeHost, context: Any, instance: Any, *, is_elsewhere: bool = False
 ) -> FindAllProviders:
     """Finds who serves the ports in what placement holds for the instance, for whoever is not told: a move
-    back, or one that goes on after a restart. `is_elsewhere` leaves the providers of this host out.
+    back, or one that goes on after a restart. Those of this host if they are to serve here, else
+    (`is_elsewhere`) the others: between two hosts the instance may hold something of both.
 
     Placement is asked only for ports that ask something of it; what it raises then, the call raises.
     """
@@ -212,12 +213,12 @@ def providers_held(
     def find(wanted: Sequence[PortResources]) -> Providers:
         groups = [group for port in wanted for group in port.groups]
         classes = {name for group in groups for name in group.resources}
-        here = _own_providers(host, context) if is_elsewhere else frozenset()
+        here = _own_providers(host, context)
         said = host.placement.get_allocations(context, instance.uuid)["allocations"]
         held = {
             uuid: part["resources"]
             for uuid, part in said.items()
-            if uuid not in here and classes & part["resources"].keys()
+            if (uuid not in here) == is_elsewhere and classes & part["resources"].keys()
         }
         traits = {uuid: host.placement.traits(context, uuid)[0] for uuid in held}
         found = match(groups, held, traits)

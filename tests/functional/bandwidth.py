@@ -79,6 +79,13 @@ class BandwidthRole(ControlPlane):
         (port,) = self.cloud.rows("Port", uuid=port_id)
         return port["host"], port["profile"]["allocation"][GROUP]
 
+    def lose_binding(self, port_id: str) -> None:
+        """As when the network agent of its host cannot serve the port any more; its profile stays."""
+        with self.cloud.embedded.store.transaction() as records:
+            row = records.first("Port", uuid=port_id)
+            assert row is not None
+            records.update("Port", row, {"host": None})
+
     def bandwidth(self, consumer: str) -> dict[str, int]:
         """Provider → the bandwidth that a server or a migration holds of it."""
         held = self.cloud.allocations(consumer)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from computed.context import get_admin_context
+from computed.periodic.network_cache import Healer
 from tests.functional.bandwidth import BandwidthRole
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.rebuild.role import RebuildRole
@@ -24,6 +28,27 @@ def role(pair: Cloud) -> Evacuator:
 def test_an_evacuated_server(role: Evacuator) -> None:
     uuid, port = role.boot()
     role.evacuate(uuid)
+    assert role.states(uuid) == ("active", None, SECOND), role.cloud.faults(uuid)
+    assert role.serving(port) == (SECOND, role.agents[SECOND])
+
+
+def heal(role: Evacuator, uuid: str) -> None:
+    Healer()(role.cloud.agents[SECOND].host, get_admin_context())
+
+
+def reboot(role: Evacuator, uuid: str) -> None:
+    role.cloud.verb(uuid, "reboot", hard=True)
+
+
+@pytest.mark.parametrize("bind_again", [heal, reboot])
+def test_a_port_that_loses_its_binding_while_the_old_host_is_away(
+    role: Evacuator, bind_again: Callable[[Evacuator, str], None]
+) -> None:
+    uuid, port = role.boot()
+    role.evacuate(uuid)
+    assert set(role.bandwidth(uuid)) == set(role.agents.values()), "the old host has not given it back"
+    role.lose_binding(port)
+    bind_again(role, uuid)
     assert role.states(uuid) == ("active", None, SECOND), role.cloud.faults(uuid)
     assert role.serving(port) == (SECOND, role.agents[SECOND])
 
