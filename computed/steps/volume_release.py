@@ -57,12 +57,16 @@ def leave_elsewhere(
 ) -> None:
     """The instance has been evacuated to here: delete its attachments that `bdms` do not name. Those are the
     `known` ones, and what a crash has left of others. Never raises."""
-    ours = {bdm.attachment_id for bdm in volume_bdms(bdms)} - {None}
+    volumes = volume_bdms(bdms)
+    ours = {bdm.attachment_id for bdm in volumes} - {None}
     if not ours:
         return
+    # The volume service lists old-style attachments too, which no mapping names: they are in use here.
+    old_style = {bdm.volume_id for bdm in volumes if bdm.attachment_id is None}
     old = set(known)
     try:
-        old |= {each.id for each in host.volumes.attachments(context, instance.uuid)}
+        found = host.volumes.attachments(context, instance.uuid)
+        old |= {each.id for each in found if each.volume_id not in old_style}
     except Exception as error:
         LOG.warning("Instance %s may keep attachments elsewhere: %s", instance.uuid, error)
     leave(host, context, instance, (), list(old - ours))

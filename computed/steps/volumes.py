@@ -40,10 +40,10 @@ def connection_of(bdm: Any) -> dict[str, Any]:
 def prepare(host: ComputeHost, context: Any, instance: Any, bdms: Iterable[Any], undo: UndoStack) -> None:
     """Connect the instance's volumes to this host, making those first that the mappings only ask for.
 
-    Every mapping has volume_id, attachment_id, volume_size and connection_info afterwards, and is saved. The
-    undo disconnects them again, so that another host may be tried: volumes that this call has made and that
-    are to go with the instance are deleted, the others stay reserved for it. `complete` must follow once the
-    guest has them.
+    Every mapping has volume_id, attachment_id (none for an old-style attachment), volume_size and
+    connection_info afterwards, and is saved. The undo disconnects them again, so that another host may be
+    tried: volumes that this call has made and that are to go with the instance are deleted, the others stay
+    reserved for it. `complete` must follow once the guest has them.
     Raises OverQuota, VolumeNotCreated, MultiattachNotSupportedByVirtDriver, InvalidVolume and what
     VolumeService raises.
     """
@@ -66,7 +66,8 @@ def _make(host: ComputeHost, context: Any, instance: Any, bdm: Any, undo: UndoSt
             undo.push(f"delete the new volume {volume.id}", lambda: _unmake(host, context, bdm))
         save(host, bdm)
         wait_available(host, context, volume.id)
-    if bdm.attachment_id is None:
+    # What was connected without an attachment has an old-style one, and goes on with it.
+    if bdm.attachment_id is None and not connection_of(bdm):
         bdm.attachment_id = host.volumes.attachment_create(context, bdm.volume_id, instance.uuid).id
     return bool(is_unmade)
 

@@ -17,13 +17,12 @@ SECOND = "second"
 OTHER_IMAGE = "other"
 
 
-def give_volume(role: RebuildRole, uuid: str, *, root: bool = False) -> str:
+def give_volume(role: RebuildRole, uuid: str, *, root: bool = False, host: str = HOST) -> str:
     """Let a running server have one more volume, or its root disk on one, as an earlier verb left it."""
-    service, host = role.cloud.embedded.volumes, role.cloud.agents[HOST].host
+    service = role.cloud.embedded.volumes
+    connector = role.cloud.agents[host].host.driver.volume_connector(None)
     volume = service.add(1)
-    attachment = service.attachment_create(
-        None, volume, uuid, connector=host.driver.volume_connector(None), mountpoint="/dev/sdb"
-    )
+    attachment = service.attachment_create(None, volume, uuid, connector=connector, mountpoint="/dev/sdb")
     service.attachment_complete(None, attachment.id)
     fields = {
         "destination_type": "volume",
@@ -212,6 +211,20 @@ def test_a_volume_service_that_fails_leaves_the_volumes_where_they_were(
     for volume in volumes:
         is_consistent(moves, volume, HOST)
     assert set(moves.holds(uuid)) == {HOST}
+
+
+def test_an_old_style_volume_stays_the_servers_beside_others(moves: RebuildRole) -> None:
+    (uuid,) = moves.cloud.boot(host=HOST)
+    old, new = give_volume(moves, uuid), give_volume(moves, uuid, root=True)
+    with moves.cloud.embedded.store.transaction() as records:
+        # The volume service has an attachment of these too, which no mapping knows by its id.
+        row = records.first("BlockDeviceMapping", instance_uuid=uuid, volume_id=old)
+        assert row is not None
+        records.update("BlockDeviceMapping", row, {"attachment_id": None})
+    moves.evacuate(uuid)
+    assert moves.states(uuid) == ("active", None, SECOND), moves.cloud.faults(uuid)
+    assert moves.cloud.embedded.volumes.row(old)["status"] == "in-use"
+    is_consistent(moves, new, SECOND)
 
 
 def test_what_an_interrupted_evacuation_left_at_the_volume_service_goes(moves: RebuildRole) -> None:

@@ -137,6 +137,17 @@ def test_shelving_and_unshelving_elsewhere(movers: VolumeKeeper) -> None:
     movers.assert_on(uuid, volume_id, THERE)
 
 
+def test_shelving_and_unshelving_with_an_old_style_attachment(movers: VolumeKeeper) -> None:
+    uuid, volume_id = movers.boot(host=HOST, root=False)
+    movers.make_old_style(uuid, volume_id)
+    owner = Owner(movers.cloud)
+    owner.shelve(uuid)
+    assert states(movers, uuid) == ("shelved_offloaded", None, None), movers.cloud.faults(uuid)
+    owner.unshelve(uuid, THERE)
+    assert states(movers, uuid) == ("active", None, THERE), movers.cloud.faults(uuid)
+    movers.assert_old_style_on(uuid, volume_id, THERE)
+
+
 BLANK = {"source_type": "blank", "boot_index": -1, "delete_on_termination": True}
 OF_AN_IMAGE = {"source_type": "image", "boot_index": 0, "delete_on_termination": True}
 
