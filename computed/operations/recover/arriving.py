@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.operations.recover.lane import Start, fail, in_lane
-from computed.states import REBUILDING_STATES, MigrationStatus, MigrationType
+from computed.states import REBUILDING_STATES, MigrationStatus, MigrationType, VmState
 from computed.steps import moves, network, volume_release
 from computed.steps.guest import doomed_guest
 from computed.steps.power import has_guest
@@ -70,10 +70,17 @@ def _end_one(start: Start, migration: Any) -> None:
 def _end(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
     if instance.host == host.name:
         LOG.warning("Instance %s has come here by evacuation; that is recorded now", instance.uuid)
-        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
-        volume_release.leave_elsewhere(host, context, instance, bdms, ())
-        moves.drop_context(host, instance, migration)
+        if migration.status != MigrationStatus.ACCEPTED:
+            # Of one that nobody has begun nothing is left; what there is, is of a later move.
+            bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(context, instance.uuid)
+            volume_release.leave_elsewhere(host, context, instance, bdms, ())
+            moves.drop_context(host, instance, migration)
         moves.end(host, migration, MigrationStatus.DONE)
+        return
+    is_moving = instance.task_state is not None or instance.vm_state == VmState.RESIZED
+    if instance.host != migration.source_compute and is_moving:
+        # What is here may be for its way back. The next start looks again.
+        LOG.info("Instance %s has gone on since its evacuation to here, and is moved", instance.uuid)
         return
     LOG.warning("Instance %s: %s", instance.uuid, _WHY)
     if has_guest(host, instance) or host.driver.has_disks_of(instance):

@@ -10,6 +10,7 @@ from typing import Any
 from computed import errors, objects
 from computed.operations.recover.lane import Start, in_lane
 from computed.states import MigrationStatus
+from computed.steps import handover
 from computed.steps import live_migration as shared
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ def _end_one(start: Start, migration: Any) -> None:
 
 def _end(start: Start, migration: Any, instance: Any) -> None:
     instance.refresh()
-    if instance.host != migration.dest_compute:
+    known = objects.Migration.get_by_id(start.context, migration.id)
+    if known.status not in handover.ON_ITS_WAY or instance.host in (None, start.host.name):
+        # Ended by the server's own lane meanwhile, or that lane's to end.
         return
     LOG.warning(
         "Instance %s has gone to %s by a live migration; that is recorded now", instance.uuid, instance.host

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from computed import errors
+from computed.clients.compute import ComputeClient
 from tests.functional.cloud import HOST, Cloud
 from tests.functional.live_migration.test_failures import dying
 from tests.functional.live_migration.world import World, make_world
@@ -76,6 +77,34 @@ def test_one_that_the_destination_has_recorded_is_ended(world: World, arrived: t
     assert world.status(migration) == "completed" and world.guests(THERE) == {uuid}
     assert world.role.holds(migration) == {} and set(world.role.holds(uuid)) == {THERE}
     assert world.bindings(uuid) == [(THERE, [])]
+
+
+def test_one_whose_server_has_gone_on_since_is_ended(world: World, arrived: tuple[str, str]) -> None:
+    uuid, migration = arrived
+    world.cloud.set_fields(uuid, host="third", node="third")
+    world.cloud.start_agent()
+    world.cloud.settle()
+    assert world.status(migration) == "completed" and world.role.holds(migration) == {}
+
+
+def test_one_that_the_destination_refuses_to_record_has_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.boot()
+    order = "post_live_migration_at_destination"
+    died = dying(monkeypatch, world.cloud.agents[HOST].host.computes, order)
+    migration = world.role.live_migrate(uuid, to=THERE, wait=False)
+    assert died.wait(10)
+    world.cloud.kill_agent()
+
+    def refuse(*arguments: Any, **more: Any) -> None:
+        raise errors.NovaException("not here")
+
+    monkeypatch.setattr(ComputeClient, order, refuse)
+    world.cloud.start_agent()
+    world.cloud.settle()
+    assert world.cloud.row(uuid)["vm_state"] == "error"
+    assert world.status(migration) == "error"
 
 
 def test_one_whose_record_cannot_be_read_is_left_as_it_is(world: World, arrived: tuple[str, str]) -> None:

@@ -13,9 +13,12 @@ from computed.operations import recover
 from computed.operations.recover import evacuated, second_look
 from computed.states import MigrationStatus, MigrationType, PowerState
 from computed.virt.fake.store import FakeGuest
+from tests.functional.conductor_role import ConductorRole
 from tests.functional.fleet import HOST
 from tests.functional.images.owner import Owner
 from tests.functional.rebuild.role import RebuildRole
+from tests.functional.rebuild.test_volumes import attachments, give_volume, is_consistent
+from tests.functional.resize.test_restart import restart
 
 SECOND = "second"
 
@@ -200,10 +203,9 @@ def test_an_evacuation_under_way_is_cleaned_up_after_once_it_is_done(
     moves.cloud.wait(lambda: moves.migration(migration).status == "completed", "the end of the migration")
 
 
-def test_the_record_of_a_second_order_may_stay_as_it_was_made(
-    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first order was lost, and the conductor sends the second one with the record of the first."""
+def evacuated_twice(moves: RebuildRole) -> str:
+    """The first order was lost, and the conductor sends the second one with the record of the first: that of
+    the second stays as it was made."""
     (uuid,) = moves.cloud.boot(host=HOST)
     moves.cloud.stop_agent()
     make = moves.make_migration
@@ -213,14 +215,57 @@ def test_the_record_of_a_second_order_may_stay_as_it_was_made(
         make(*given, **more)
         return first
 
-    monkeypatch.setattr(moves, "make_migration", make_another)
-    moves.evacuate(uuid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moves, "make_migration", make_another)
+        moves.evacuate(uuid, to=SECOND)
     assert [each["status"] for each in moves.migrations(uuid)] == ["done", "accepted"]
+    return uuid
+
+
+def test_the_record_of_a_second_order_may_stay_as_it_was_made(moves: RebuildRole) -> None:
+    uuid = evacuated_twice(moves)
     come_back(moves)
     assert knows(moves, uuid) is None
     assert set(moves.holds(uuid)) == {SECOND}
     assert [each["status"] for each in moves.migrations(uuid)] == ["completed", "completed"]
     assert moves.states(uuid) == ("active", None, SECOND)
+
+
+def test_the_way_back_of_a_server_that_was_evacuated_and_resized_since_stays(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 0.1)
+    moves.cloud.add_host("third")
+    uuid = evacuated_twice(moves)
+    role = ConductorRole(moves.cloud)
+    role.resize(uuid, "m1.micro", to="third")
+    restart(moves.cloud, SECOND)
+    moves.cloud.wait(lambda: f"{uuid} has gone on" in caplog.text, "the second look")
+    moves.cloud.settle()
+    assert knows(moves, uuid, SECOND) is not None
+    role.revert(uuid)
+    assert moves.states(uuid) == ("active", None, SECOND), moves.cloud.faults(uuid)
+
+
+def test_attachments_of_a_server_that_leaves_stay_although_a_record_is_open(
+    moves: RebuildRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_look, "GRACE_SECONDS", 1.0)
+    uuid = evacuated_twice(moves)
+    volume = give_volume(moves, uuid, host=SECOND)
+    moves.cloud.add_host("third")
+    agent = moves.cloud.agents[SECOND]
+    agent.stop()
+    agent.start()
+    agent.conf.set_override("delays", {"live_migrate": "4"}, "fake")
+    migration = ConductorRole(moves.cloud).live_migrate(uuid, to="third", wait=False)
+    moves.cloud.wait(lambda: moves.migrations(uuid)[1]["status"] == "done", "the second look")
+    assert moves.migration(migration).status == "running"
+    assert {host for _, host in attachments(moves, volume)} == {SECOND, "third"}
+    moves.cloud.settle()
+    assert moves.states(uuid) == ("active", None, "third")
+    is_consistent(moves, volume, "third")
 
 
 def test_disks_of_a_resized_server_stay_as_long_as_an_evacuation_is_open(
