@@ -46,6 +46,8 @@ class Arrivals:
             with self._changed:
                 expected = frozenset(self._expected)
             for uuid in expected:
+                if time.monotonic() >= deadline:
+                    break
                 if not is_coming(uuid):
                     self.end(uuid)
             with self._changed:

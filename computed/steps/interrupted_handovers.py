@@ -82,7 +82,8 @@ def go_on(host: ComputeHost, context: RequestContext, migration: Any, instance: 
 
 
 def _tell_destination(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
-    """What the source knew of disks and image was lost with it; the destination finds out by itself."""
+    """What the source knew of disks and image was lost with it. An agent like this one finds out by itself;
+    stock's libvirt driver needs to be told, so there the server ends in ERROR, with a fault."""
     patiently(
         f"Telling {migration.dest_compute} to start instance {instance.uuid}",
         lambda is_repeated: host.computes.finish_resize(

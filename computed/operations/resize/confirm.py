@@ -108,3 +108,6 @@ def _record(host: ComputeHost, migration: Any) -> None:
         set_migration_status(host, migration, MigrationStatus.CONFIRMED)
     except errors.MigrationNotFound:
         LOG.info("Migration %s went with its instance", migration.uuid)
+    except Exception as error:
+        # The instance lives on, perhaps in use: the next start records what is still being confirmed.
+        LOG.warning("Migration %s is not recorded as confirmed: %s", migration.uuid, error)

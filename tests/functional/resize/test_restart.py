@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from computed import errors
 from computed.clients.compute import ComputeClient
 from computed.operations import recover
 from tests.functional.cloud import HOST, Cloud
@@ -330,6 +331,26 @@ def test_source_dies_late_in_a_confirmation(
         assert not pair.host.driver.has_disks_of(pair.instance(uuid)) and pair.faults(uuid) == []
     audit(pair)
     assert [used_mib(pair, host) for host in (HOST, SECOND)] == [0, 0 if is_deleted else 256]
+
+
+def test_a_server_that_is_confirmed_stays_so_whatever_becomes_of_the_last_record(
+    pair: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = ConductorRole(pair)
+    (uuid,) = pair.boot(host=HOST)
+    migration = role.resize(uuid, "m1.micro", to=SECOND)
+
+    def refuse(*arguments: Any, **more: Any) -> None:
+        raise errors.NovaException("deadlock")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("computed.operations.resize.confirm.set_migration_status", refuse)
+        role.confirm(uuid)
+    assert states_of(pair, uuid) == ("active", None, SECOND, SECOND) and pair.faults(uuid) == []
+    assert role.migration(migration).status == "confirming"
+    restart(pair, HOST)
+    assert role.migration(migration).status == "confirmed" and role.holds(migration) == {}
+    assert states_of(pair, uuid) == ("active", None, SECOND, SECOND)
 
 
 def test_source_dies_after_a_confirmation_has_failed(pair: Cloud) -> None:
