@@ -154,10 +154,7 @@ def refresh_if_possible(host: ComputeHost, context: Any, instance: Any) -> None:
                 return
             # The record may know better than what was brought along in which order they are, and whose.
             before = fresh(instance)
-            network_info = _repaired(host, context, instance, before)
-            if network_info.json() != before.json():
-                instance.info_cache.network_info = network_info
-                instance.info_cache.save()
+            _record(instance, before, _repaired(host, context, instance, before))
     except (errors.NovaException, errors.ComputedError) as error:
         LOG.warning("Instance %s uses its network as it was: %s", instance.uuid, error)
 

@@ -115,10 +115,8 @@ def _has_changed(instance: Any) -> bool:
 
 
 def _recover(host: ComputeHost, context: RequestContext, instance: Any, guest: int | None) -> None:
-    if (instance.vm_state, instance.task_state) == (
-        VmState.ACTIVE,
-        TaskState.SUSPENDING,
-    ) and guest is not None:
+    is_suspending = (instance.vm_state, instance.task_state) == (VmState.ACTIVE, TaskState.SUSPENDING)
+    if is_suspending and guest is not None:
         guest = suspension.outcome(host, instance, guest)
         if host.stopping.is_set():
             # Perhaps it was not waited for to the end: the next agent does.
