@@ -12,6 +12,7 @@ from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, doomed_guest
+from computed.steps.patience import insistently
 from computed.steps.records import advance, set_migration_status
 from computed.steps.removal import publish
 
@@ -105,7 +106,12 @@ def _confirm(host: ComputeHost, context: Any, instance: Any, migration: Any) -> 
 def _record(host: ComputeHost, migration: Any) -> None:
     """Only when all is given back: a restart goes on with what is still being confirmed, and nothing else."""
     try:
-        set_migration_status(host, migration, MigrationStatus.CONFIRMED)
+        insistently(
+            f"Recording migration {migration.uuid} as confirmed",
+            lambda: set_migration_status(host, migration, MigrationStatus.CONFIRMED),
+            stopping=host.stopping,
+            final=(errors.MigrationNotFound,),
+        )
     except errors.MigrationNotFound:
         LOG.info("Migration %s went with its instance", migration.uuid)
     except Exception as error:
