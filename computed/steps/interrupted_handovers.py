@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
 from computed.states import MigrationStatus, TaskState
+from computed.steps import resizing
 from computed.steps.guest import PARTS
-from computed.steps.patience import patiently
 
 if TYPE_CHECKING:
     from computed.context import RequestContext
@@ -58,8 +58,9 @@ def _is_our_turn(host: ComputeHost, migration: Any, instance: Any) -> bool:
 def go_on(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
     """Take this host's turn, if nothing has become of the migration since it was read.
 
-    Should the message come all the same, then whichever is second changes nothing. Whatever fails is logged
-    and ends here.
+    Should the message come all the same, then whichever is second changes nothing at an agent like this one.
+    What the source knew of disks and image was lost with it: such an agent finds out by itself, but at
+    stock's libvirt driver the server ends in ERROR, with a fault. Whatever fails is logged and ends here.
     """
     context.update_store()
     try:
@@ -74,26 +75,8 @@ def go_on(host: ComputeHost, context: RequestContext, migration: Any, instance: 
                 "finish_revert_resize", context, instance=instance, migration=known, request_spec=None
             )
         else:
-            _tell_destination(host, context, known, instance)
+            resizing.have_finished(host, context, instance, known)
     except errors.NotFound as error:
         LOG.info("Migration %s is over: %s", migration.uuid, error)
     except Exception:
         LOG.exception("The resize of instance %s does not go on", instance.uuid)
-
-
-def _tell_destination(host: ComputeHost, context: RequestContext, migration: Any, instance: Any) -> None:
-    """What the source knew of disks and image was lost with it. An agent like this one finds out by itself;
-    stock's libvirt driver needs to be told, so there the server ends in ERROR, with a fault."""
-    patiently(
-        f"Telling {migration.dest_compute} to start instance {instance.uuid}",
-        lambda is_repeated: host.computes.finish_resize(
-            context,
-            migration.dest_compute,
-            instance=instance,
-            migration=migration,
-            image={},
-            disk_info=None,
-            request_spec=None,
-        ),
-        stopping=host.stopping,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from computed import errors, objects
@@ -138,6 +139,32 @@ def end_confirmation(host: ComputeHost, context: Any, migration: Any, *, is_brok
         LOG.info("Migration %s went with its instance", migration.uuid)
     except Exception as error:
         LOG.warning("Migration %s is looked at again by the next start: %s", migration.uuid, error)
+
+
+def have_finished(  # noqa: PLR0913 (the arguments of the RPC)
+    host: ComputeHost,
+    context: Any,
+    instance: Any,
+    migration: Any,
+    *,
+    image: Mapping[str, Any] | None = None,
+    disk_info: str | None = None,
+    request_spec: Any = None,
+) -> None:
+    """Tell the destination that its turn has come: the disks are there. Raises ComputeUnavailable."""
+    patiently(
+        f"Telling {migration.dest_compute} to start instance {instance.uuid}",
+        lambda is_repeated: host.computes.finish_resize(
+            context,
+            migration.dest_compute,
+            instance=instance,
+            migration=migration,
+            image=dict(image or {}),
+            disk_info=disk_info,
+            request_spec=request_spec,
+        ),
+        stopping=host.stopping,
+    )
 
 
 def fail_migration(host: ComputeHost, migration: Any) -> None:

@@ -14,7 +14,6 @@ from computed.steps.announce import announced
 from computed.steps.erring import erring
 from computed.steps.failure_lines import leg
 from computed.steps.guest import PARTS, known_guest
-from computed.steps.patience import patiently
 from computed.steps.power import shutdown_timing
 from computed.steps.records import advance, set_migration_status
 
@@ -139,18 +138,8 @@ def _send(
             compute_id=_compute_id(context, migration),
             old_flavor=instance.flavor,
         )
-        patiently(
-            f"Telling {migration.dest_compute} to start instance {instance.uuid}",
-            lambda is_repeated: host.computes.finish_resize(
-                context,
-                migration.dest_compute,
-                instance=instance,
-                migration=migration,
-                image=dict(image or {}),
-                disk_info=disk_info,
-                request_spec=request_spec,
-            ),
-            stopping=host.stopping,
+        resizing.have_finished(
+            host, context, instance, migration, image=image, disk_info=disk_info, request_spec=request_spec
         )
 
 
